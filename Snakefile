@@ -1,0 +1,63 @@
+from snakemake.utils import min_version
+
+min_version("9.14")
+
+
+# A file given with --configfile replaces this one as a whole: names of two studies never mix.
+if not workflow.overwrite_configfiles:
+
+    configfile: "config.yaml"
+
+
+report: "report/workflow.rst"
+
+
+include: "rules/common.smk"
+include: "rules/models.smk"
+include: "rules/seeds.smk"
+include: "rules/generators.smk"
+include: "rules/verdicts.smk"
+include: "rules/datasets.smk"
+include: "rules/checkpoints.smk"
+include: "rules/evaluation.smk"
+include: "rules/report.smk"
+
+
+localrules:
+    all,
+    seeds,
+    data,
+    train,
+    evaluate,
+    report,
+
+
+rule all:
+    default_target: True
+    input:
+        rules.write_report.output.html,
+
+
+rule seeds:
+    input:
+        seed_shards(),
+
+
+rule data:
+    input:
+        expand(rules.build_dataset.output.train, dataset=config["datasets"]),
+
+
+rule train:
+    input:
+        expand(rules.train_checkpoint.output.model, checkpoint=config["checkpoints"]),
+
+
+rule evaluate:
+    input:
+        evaluation_results(),
+
+
+rule report:
+    input:
+        rules.write_report.output.html,

@@ -1,0 +1,39 @@
+"""Pairs to a fine-tuned model.
+
+REQUIRED: results/datasets/{dataset}/. OUTPUT: results/checkpoints/{checkpoint}/model/ with model.json, written last.
+"""
+
+
+rule train_checkpoint:
+    input:
+        train=checkpoint_dataset("train"),
+        held_out=checkpoint_dataset("held_out"),
+        base=checkpoint_base,
+    output:
+        model="results/checkpoints/{checkpoint}/model/model.json",
+        card=report(
+            "results/checkpoints/{checkpoint}/README.md",
+            caption="../report/checkpoint.rst",
+            category="Training",
+            labels={"checkpoint": "{checkpoint}"},
+        ),
+        training="results/checkpoints/{checkpoint}/training.json",
+        kept="results/checkpoints/{checkpoint}/rows.jsonl",
+        rejected="results/checkpoints/{checkpoint}/rejected.jsonl",
+        counts="results/checkpoints/{checkpoint}/counts.json",
+    log:
+        "results/run/logs/train_checkpoint/{checkpoint}.log",
+    benchmark:
+        "results/run/benchmarks/train_checkpoint/{checkpoint}.tsv"
+    params:
+        spec=checkpoint_spec,
+        model=checkpoint_serving,
+        template=file_fingerprint("prompts/chat_template.jinja"),
+        code=code_fingerprint("train.py"),
+    conda:
+        "../envs/model.yaml"
+    threads: ALL_CORES
+    message:
+        "Fine-tuning checkpoint {wildcards.checkpoint}"
+    script:
+        "../scripts/train.py"

@@ -1,0 +1,212 @@
+"""What the rule files share: the resolved config, names of shards, input functions.
+
+REQUIRED: `config` as loaded by Snakemake. PROVIDES: `config` with every default, and the functions below.
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
+
+from snakemake.exceptions import WorkflowError
+
+from selfalign.config import resolve_config
+from selfalign.errors import UserError
+from selfalign.fewshots import prompt_fingerprint
+from selfalign.fingerprint import code_fingerprint, file_fingerprint
+
+try:
+    config = resolve_config(config)
+except UserError as error:
+    raise WorkflowError(str(error)) from None
+
+
+wildcard_constraints:
+    shard=r"\d+-of-\d+",
+    model="|".join(map(re.escape, config["models"])),
+    corpus="|".join(map(re.escape, config["seeds"]["corpora"])),
+    generator="|".join(map(re.escape, config["generators"])),
+    dataset="|".join(map(re.escape, config["datasets"])) or "none",
+    checkpoint="|".join(map(re.escape, config["checkpoints"])) or "none",
+    candidate="|".join(map(re.escape, [*config["models"], *config["checkpoints"]])),
+    benchmark="|".join(map(re.escape, config["evaluation"]["benchmarks"])),
+
+
+SHARDS = [f"{i}-of-{config['seeds']['shards']}" for i in range(config["seeds"]["shards"])]
+BENCHMARKS = expand("resources/benchmarks/{benchmark}.jsonl", benchmark=config["evaluation"]["benchmarks"])
+SANDBOX = "resources/sandbox/image.json"
+LOCKS = [workflow.source_path(f"../envs/{name}.lock") for name in ("local-cpu", "local-gpu", "cluster", "sandbox")]
+
+# As many cores as the machine or the profile gives: Snakemake lowers it to what there is.
+ALL_CORES = 64
+
+
+def seed_shards():
+    return expand("results/seeds/shards/{shard}.jsonl", shard=SHARDS)
+
+
+def model_manifest(name):
+    """The manifest of a model's weights, fetched or fine-tuned."""
+    if name in config["checkpoints"]:
+        return f"results/checkpoints/{name}/model/model.json"
+    return f"resources/models/{name}/model.json"
+
+
+def base_model(candidate):
+    """Name of the model entry that serves a candidate of the evaluation: itself, or what it was tuned from."""
+    return config["checkpoints"][candidate]["model"] if candidate in config["checkpoints"] else candidate
+
+
+def serving(name):
+    """What the engine needs to know of a model entry; where its weights came from is in its manifest."""
+    entry = config["models"][base_model(name)]
+    return {"name": name, **{key: value for key, value in entry.items() if key not in ("sources", "digest")}}
+
+
+def generator_model(wildcards):
+    return model_manifest(config["generators"][wildcards.generator]["model"])
+
+
+def generator_serving(wildcards):
+    return serving(config["generators"][wildcards.generator]["model"])
+
+
+def stage_settings(stage):
+    """A function that gives a generator's settings of a stage."""
+
+    def settings(wildcards):
+        return config["generators"][wildcards.generator][stage]
+
+    return settings
+
+
+def stage_prompts(stage):
+    """A function that gives the content hash of the prompt files that a generator's stage uses."""
+
+    def prompts(wildcards):
+        return prompt_fingerprint(stage, config["generators"][wildcards.generator][stage])
+
+    return prompts
+
+
+def candidates():
+    """What is evaluated: every checkpoint and the model that it came from."""
+    checkpoints = config["checkpoints"]
+    return sorted({*checkpoints, *(entry["model"] for entry in checkpoints.values())})
+
+
+def evaluation_results():
+    return expand(
+        "results/evaluation/{candidate}/{benchmark}.json",
+        candidate=candidates(),
+        benchmark=config["evaluation"]["benchmarks"],
+    )
+
+
+def completion_shards(wildcards):
+    count = config["evaluation"]["benchmarks"][wildcards.benchmark]["shards"]
+    return expand(
+        "results/evaluation/{candidate}/{benchmark}/completions/{shard}.jsonl",
+        candidate=wildcards.candidate,
+        benchmark=wildcards.benchmark,
+        shard=[f"{i}-of-{count}" for i in range(count)],
+    )
+
+
+def model_sources(wildcards):
+    """Where a model's weights come from; how it is served is left out, so that another dtype fetches nothing."""
+    entry = config["models"][wildcards.model]
+    return {key: entry[key] for key in ("engine", "sources", "digest", "endpoint")}
+
+
+def corpus_spec(wildcards):
+    return config["seeds"]["corpora"][wildcards.corpus]
+
+
+def corpus_input(wildcards):
+    """What mining a corpus reads and Snakemake should watch; a folder of checkouts is watched by its `revision`."""
+    spec = corpus_spec(wildcards)
+    if spec["kind"] == "pypi":
+        return f"resources/corpora/{wildcards.corpus}/corpus.json"
+    return spec["path"] if spec["kind"] == "jsonl" else []
+
+
+def corpus_seeds():
+    folder = "typechecked" if config["seeds"]["typecheck"] else "mined"
+    return expand("results/seeds/{folder}/{corpus}.jsonl", folder=folder, corpus=config["seeds"]["corpora"])
+
+
+def benchmark_spec(wildcards):
+    """What decides a benchmark's problems: not how many of them are evaluated, nor how."""
+    spec = config["evaluation"]["benchmarks"][wildcards.benchmark]
+    return {key: spec[key] for key in ("kind", "source")}
+
+
+def decoding(wildcards):
+    spec = config["evaluation"]["benchmarks"][wildcards.benchmark]
+    return {key: value for key, value in spec.items() if key not in ("kind", "source", "shards")}
+
+
+def sandbox_limits():
+    return {key: value for key, value in config["sandbox"].items() if key != "engine"}
+
+
+def dataset_spec(wildcards):
+    return config["datasets"][wildcards.dataset]
+
+
+def dataset_rows(wildcards):
+    """The rows of every stage that a dataset's pairs descend from, in the order generator, shard."""
+    generators = dataset_spec(wildcards)["generators"]
+    names = {"generator": generators, "shard": SHARDS}
+    stages = ("concepts", "unique_tasks", "responses", "verdicts")
+    rows = {stage: expand(f"results/generators/{{generator}}/{stage}/{{shard}}.jsonl", **names) for stage in stages}
+    counts = expand("results/generators/{generator}/verdicts/{shard}.counts.json", **names)
+    return {**rows, "seeds": seed_shards() * len(generators), "counts": counts}
+
+
+def dataset_generators(wildcards):
+    """Name, model and settings of each generator, once a shard, in the order of :func:`dataset_rows`."""
+    return dataset_spec(wildcards)["generators"]
+
+
+def dataset_models(wildcards):
+    names = {config["generators"][name]["model"] for name in dataset_spec(wildcards)["generators"]}
+    return [model_manifest(name) for name in sorted(names)]
+
+
+def checkpoint_spec(wildcards):
+    return config["checkpoints"][wildcards.checkpoint]
+
+
+def checkpoint_dataset(split):
+    def path(wildcards):
+        return f"results/datasets/{checkpoint_spec(wildcards)['dataset']}/{split}.jsonl"
+
+    return path
+
+
+def checkpoint_base(wildcards):
+    return model_manifest(checkpoint_spec(wildcards)["model"])
+
+
+def checkpoint_serving(wildcards):
+    return serving(checkpoint_spec(wildcards)["model"])
+
+
+def candidate_manifest(wildcards):
+    return model_manifest(wildcards.candidate)
+
+
+def candidate_serving(wildcards):
+    return serving(wildcards.candidate)
+
+
+def benchmark_limit(wildcards):
+    return config["evaluation"]["benchmarks"][wildcards.benchmark]["limit"]
+
+
+def used_models():
+    """The model entries that something in the config uses."""
+    entries = [*config["generators"].values(), *config["checkpoints"].values()]
+    return sorted({entry["model"] for entry in entries})

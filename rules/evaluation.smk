@@ -1,0 +1,74 @@
+"""Every checkpoint and its base model on every benchmark.
+
+REQUIRED: models, checkpoints, the sandbox image. OUTPUT: results/evaluation/{candidate}/{benchmark}.json
+"""
+
+
+rule fetch_benchmark:
+    output:
+        problems="resources/benchmarks/{benchmark}.jsonl",
+    log:
+        "results/run/logs/fetch_benchmark/{benchmark}.log",
+    params:
+        spec=benchmark_spec,
+        code=code_fingerprint("fetch_benchmark.py"),
+    conda:
+        "../envs/scripts.yaml"
+    message:
+        "Fetching benchmark {wildcards.benchmark}"
+    script:
+        "../scripts/fetch_benchmark.py"
+
+
+rule generate_completions:
+    input:
+        rows=rules.fetch_benchmark.output.problems,
+        model=candidate_manifest,
+    output:
+        kept="results/evaluation/{candidate}/{benchmark}/completions/{shard}.jsonl",
+        rejected="results/evaluation/{candidate}/{benchmark}/completions/{shard}.rejected.jsonl",
+        counts="results/evaluation/{candidate}/{benchmark}/completions/{shard}.counts.json",
+        usage="results/evaluation/{candidate}/{benchmark}/completions/{shard}.usage.json",
+    log:
+        "results/run/logs/generate_completions/{candidate}/{benchmark}/{shard}.log",
+    benchmark:
+        "results/run/benchmarks/generate_completions/{candidate}/{benchmark}/{shard}.tsv"
+    params:
+        stage="completions",
+        shard="{shard}",
+        model=candidate_serving,
+        settings=decoding,
+        prompts=file_fingerprint("prompts/chat_template.jinja"),
+        code=code_fingerprint("generate.py"),
+    conda:
+        "../envs/model.yaml"
+    threads: ALL_CORES
+    message:
+        "Answering {wildcards.benchmark} with {wildcards.candidate}, shard {wildcards.shard}"
+    script:
+        "../scripts/generate.py"
+
+
+rule score_completions:
+    input:
+        problems=rules.fetch_benchmark.output.problems,
+        completions=completion_shards,
+        image=SANDBOX,
+    output:
+        result="results/evaluation/{candidate}/{benchmark}.json",
+    log:
+        "results/run/logs/score_completions/{candidate}/{benchmark}.log",
+    benchmark:
+        "results/run/benchmarks/score_completions/{candidate}/{benchmark}.tsv"
+    params:
+        limits=sandbox_limits(),
+        engine=config["sandbox"]["engine"],
+        limit=benchmark_limit,
+        code=code_fingerprint("score.py"),
+    conda:
+        "../envs/scripts.yaml"
+    threads: ALL_CORES
+    message:
+        "Scoring {wildcards.candidate} on {wildcards.benchmark}"
+    script:
+        "../scripts/score.py"

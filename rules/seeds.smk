@@ -1,0 +1,93 @@
+"""Functions mined from real code.
+
+REQUIRED: corpora and benchmarks from the config. OUTPUT: results/seeds/shards/{shard}.jsonl
+"""
+
+
+rule fetch_corpus:
+    output:
+        manifest="resources/corpora/{corpus}/corpus.json",
+    log:
+        "results/run/logs/fetch_corpus/{corpus}.log",
+    params:
+        spec=corpus_spec,
+        code=code_fingerprint("fetch_corpus.py"),
+    conda:
+        "../envs/scripts.yaml"
+    message:
+        "Fetching corpus {wildcards.corpus}"
+    script:
+        "../scripts/fetch_corpus.py"
+
+
+rule mine_seeds:
+    input:
+        corpus=corpus_input,
+    output:
+        kept="results/seeds/mined/{corpus}.jsonl",
+        rejected="results/seeds/mined/{corpus}.rejected.jsonl",
+        counts="results/seeds/mined/{corpus}.counts.json",
+        files_rejected="results/seeds/mined/{corpus}.files.rejected.jsonl",
+        files_counts="results/seeds/mined/{corpus}.files.counts.json",
+    log:
+        "results/run/logs/mine_seeds/{corpus}.log",
+    benchmark:
+        "results/run/benchmarks/mine_seeds/{corpus}.tsv"
+    params:
+        spec=corpus_spec,
+        licences=config["seeds"]["licences"],
+        filters=config["seeds"]["filters"],
+        code=code_fingerprint("mine_seeds.py"),
+    conda:
+        "../envs/scripts.yaml"
+    message:
+        "Mining functions from corpus {wildcards.corpus}"
+    script:
+        "../scripts/mine_seeds.py"
+
+
+rule typecheck_seeds:
+    input:
+        seeds=rules.mine_seeds.output.kept,
+    output:
+        kept="results/seeds/typechecked/{corpus}.jsonl",
+        rejected="results/seeds/typechecked/{corpus}.rejected.jsonl",
+        counts="results/seeds/typechecked/{corpus}.counts.json",
+    log:
+        "results/run/logs/typecheck_seeds/{corpus}.log",
+    benchmark:
+        "results/run/benchmarks/typecheck_seeds/{corpus}.tsv"
+    params:
+        code=code_fingerprint("typecheck_seeds.py"),
+    conda:
+        "../envs/scripts.yaml"
+    threads: 2
+    message:
+        "Type-checking functions of corpus {wildcards.corpus}"
+    script:
+        "../scripts/typecheck_seeds.py"
+
+
+rule gather_seeds:
+    input:
+        corpora=corpus_seeds(),
+        benchmarks=BENCHMARKS,
+    output:
+        shards=seed_shards(),
+        rejected="results/seeds/seeds.rejected.jsonl",
+        counts="results/seeds/seeds.counts.json",
+    log:
+        "results/run/logs/gather_seeds.log",
+    benchmark:
+        "results/run/benchmarks/gather_seeds.tsv"
+    params:
+        near_duplicates=config["seeds"]["near_duplicates"],
+        decontaminate=config["seeds"]["decontaminate"],
+        limit=config["seeds"]["limit"],
+        code=code_fingerprint("gather_seeds.py"),
+    conda:
+        "../envs/scripts.yaml"
+    message:
+        "Removing duplicates and benchmark overlap from the seeds"
+    script:
+        "../scripts/gather_seeds.py"

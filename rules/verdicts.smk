@@ -1,0 +1,49 @@
+"""The sandbox image, and every response run against its tests in it.
+
+REQUIRED: responses. OUTPUT: results/generators/{generator}/verdicts/{shard}.jsonl, one row a response.
+"""
+
+
+rule build_sandbox:
+    input:
+        lock="envs/sandbox.lock",
+    output:
+        image=SANDBOX,
+    log:
+        "results/run/logs/build_sandbox.log",
+    params:
+        code=file_fingerprint("containers/build_sandbox.sh", "containers/tree_digest.py"),
+    conda:
+        "../envs/scripts.yaml"
+    message:
+        "Building the sandbox image (once; two to three minutes)"
+    shell:
+        "containers/build_sandbox.sh $(dirname {output.image}) >{log} 2>&1 || {{ tail -n 20 {log} >&2; exit 1; }}"
+        " # {params.code}"
+
+
+rule validate_responses:
+    input:
+        responses=rules.generate_responses.output.kept,
+        image=SANDBOX,
+    output:
+        verdicts="results/generators/{generator}/verdicts/{shard}.jsonl",
+        rejected="results/generators/{generator}/verdicts/{shard}.rejected.jsonl",
+        counts="results/generators/{generator}/verdicts/{shard}.counts.json",
+        usage="results/generators/{generator}/verdicts/{shard}.usage.json",
+    log:
+        "results/run/logs/validate_responses/{generator}/{shard}.log",
+    benchmark:
+        "results/run/benchmarks/validate_responses/{generator}/{shard}.tsv"
+    params:
+        limits=sandbox_limits(),
+        engine=config["sandbox"]["engine"],
+        code=code_fingerprint("validate.py"),
+    # The script starts the container itself: what it runs needs other walls than the workflow's own software.
+    conda:
+        "../envs/scripts.yaml"
+    threads: ALL_CORES
+    message:
+        "Running tests in the sandbox: {wildcards.generator}, shard {wildcards.shard}"
+    script:
+        "../scripts/validate.py"

@@ -1,0 +1,43 @@
+"""The one place where scripts meet Snakemake: logging, errors, exit status."""
+
+import logging
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from selfalign.errors import UserError
+
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+def set_up_logging(path: str | None) -> None:
+    """Sends log records to the rule's log file and, from level warning, to standard error."""
+    root = logging.getLogger()
+    root.setLevel(logging.INFO)
+    console = logging.StreamHandler(sys.stderr)
+    console.setLevel(logging.WARNING if path else logging.INFO)
+    handlers: list[logging.Handler] = [console]
+    if path:
+        handlers.append(logging.FileHandler(path, mode="w", encoding="utf-8"))
+    for handler in handlers:
+        handler.setFormatter(logging.Formatter(LOG_FORMAT))
+        root.addHandler(handler)
+
+
+def run(main: Callable[..., Any], snakemake: Any, **arguments: Any) -> None:
+    """Calls `main(**arguments)` under the rule's log.
+
+    A :class:`UserError` ends the job with its message alone; anything else leaves its traceback in the log and on
+    standard error. `snakemake` is the object that Snakemake puts into a script; only its log is used.
+    """
+    set_up_logging(snakemake.log[0] if snakemake.log else None)
+    logger = logging.getLogger("selfalign")
+    try:
+        main(**arguments)
+    except UserError as error:
+        logger.error("%s", error)
+        sys.exit(1)
+    except Exception:
+        logger.error("this is a defect, please report it:\n%s", traceback.format_exc())
+        sys.exit(1)

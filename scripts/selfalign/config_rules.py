@@ -1,0 +1,136 @@
+"""Second pass over a config that already fits the schema: rules that span several keys."""
+
+from collections.abc import Callable, Iterator
+
+Rule = Callable[[dict], Iterator[str]]
+
+
+def cross_field_problems(config: dict) -> list[str]:
+    """What is wrong with a resolved config, a line each."""
+    return [line for rule in RULES for line in rule(config)]
+
+
+def _unknown(key: str, name: str, layer: str, known: dict) -> str:
+    return f"{key} is {name!r}, which {layer} does not define; defined: {', '.join(sorted(known)) or 'nothing'}"
+
+
+def names_exist(config: dict) -> Iterator[str]:
+    for name, generator in config["generators"].items():
+        if generator["model"] not in config["models"]:
+            yield _unknown(f"generators.{name}.model", generator["model"], "models", config["models"])
+    for name, dataset in config["datasets"].items():
+        for generator in dataset["generators"]:
+            if generator not in config["generators"]:
+                yield _unknown(f"datasets.{name}.generators", generator, "generators", config["generators"])
+    for name, checkpoint in config["checkpoints"].items():
+        for key in ("model", "dataset"):
+            if checkpoint[key] not in config[f"{key}s"]:
+                yield _unknown(f"checkpoints.{name}.{key}", checkpoint[key], f"{key}s", config[f"{key}s"])
+        if name in config["models"]:
+            yield f"checkpoints.{name} has the name of a model: evaluation could not tell them apart, rename one"
+
+
+def models_are_served(config: dict) -> Iterator[str]:
+    for name, model in config["models"].items():
+        if model["engine"] == "vllm" and not model["sources"]:
+            yield f"models.{name}.sources is empty: a path, a hub repository or a mirror is wanted"
+        if model["engine"] == "endpoint" and not model["endpoint"]:
+            yield f"models.{name}.endpoint is missing: engine `endpoint` wants a url and a model"
+    for name, checkpoint in config["checkpoints"].items():
+        model = config["models"].get(checkpoint["model"])
+        if model and model["engine"] == "endpoint":
+            yield f"checkpoints.{name}.model is {checkpoint['model']!r}, an endpoint: weights are wanted to train on"
+
+
+def windows_suffice(config: dict) -> Iterator[str]:
+    for name, generator in config["generators"].items():
+        model = config["models"].get(generator["model"])
+        for stage in ("concepts", "tasks", "responses"):
+            tokens = generator[stage]["max_tokens"]
+            if model and tokens >= model["context"]:
+                yield (
+                    f"generators.{name}.{stage}.max_tokens is {tokens}: the window of {generator['model']!r} is "
+                    f"{model['context']} tokens, prompt and answer together"
+                )
+    for name, checkpoint in config["checkpoints"].items():
+        model = config["models"].get(checkpoint["model"])
+        if not model:
+            continue
+        for benchmark, spec in config["evaluation"]["benchmarks"].items():
+            if spec["max_tokens"] >= model["context"]:
+                yield (
+                    f"evaluation.benchmarks.{benchmark}.max_tokens is {spec['max_tokens']}: the window of "
+                    f"{checkpoint['model']!r} (checkpoints.{name}) is {model['context']} tokens"
+                )
+
+
+def sampling_makes_sense(config: dict) -> Iterator[str]:
+    places = [(f"generators.{name}.responses", entry["responses"]) for name, entry in config["generators"].items()]
+    places += [(f"evaluation.benchmarks.{name}", spec) for name, spec in config["evaluation"]["benchmarks"].items()]
+    for key, settings in places:
+        if settings["samples"] > 1 and settings["temperature"] == 0:
+            yield f"{key}.samples is {settings['samples']} at temperature 0: all samples would be the same"
+    for name, generator in config["generators"].items():
+        for weights in ("categories", "difficulties"):
+            if not any(generator["tasks"][weights].values()):
+                yield f"generators.{name}.tasks.{weights} are all 0: at least one weight above 0 is wanted"
+        if generator["concepts"]["min"] > generator["concepts"]["max"]:
+            yield f"generators.{name}.concepts.min is above concepts.max"
+        if generator["tasks"]["min_words"] > generator["tasks"]["max_words"]:
+            yield f"generators.{name}.tasks.min_words is above tasks.max_words"
+
+
+def enough_seeds(config: dict) -> Iterator[str]:
+    seeds = config["seeds"]
+    if seeds["limit"] is not None and seeds["limit"] < seeds["shards"]:
+        yield f"seeds.shards is {seeds['shards']}: more than the {seeds['limit']} seeds of seeds.limit"
+    if seeds["filters"]["min_lines"] > seeds["filters"]["max_lines"]:
+        yield "seeds.filters.min_lines is above seeds.filters.max_lines"
+
+
+def licences_are_allowed(config: dict) -> Iterator[str]:
+    allowed = set(config["seeds"]["licences"])
+    for name, corpus in config["seeds"]["corpora"].items():
+        key = f"seeds.corpora.{name}"
+        stated = corpus.get("licence")
+        if corpus["kind"] == "pypi":
+            given = {package["licence"] for package in corpus["packages"]}
+        elif isinstance(stated, dict):
+            given = set(stated.values())
+        else:
+            given = {stated} if stated else set()
+        for licence in sorted(given - allowed):
+            yield f"{key} has the licence {licence!r}, which seeds.licences does not allow: {', '.join(sorted(allowed))}"
+        if corpus["kind"] in ("jsonl", "hub") and not stated and not corpus["licence_column"]:
+            yield f"{key} needs `licence` or `licence_column`: code of unknown licence is not used"
+
+
+def batches_divide(config: dict) -> Iterator[str]:
+    for name, checkpoint in config["checkpoints"].items():
+        recipe = checkpoint["recipe"]
+        if recipe["batch_size"] % recipe["micro_batch_size"]:
+            yield (
+                f"checkpoints.{name}.recipe.batch_size is {recipe['batch_size']}: not a multiple of micro_batch_size "
+                f"{recipe['micro_batch_size']}"
+            )
+
+
+def deadlines_are_ordered(config: dict) -> Iterator[str]:
+    sandbox = config["sandbox"]
+    if sandbox["wall_seconds"] < sandbox["cpu_seconds"]:
+        yield (
+            f"sandbox.wall_seconds is {sandbox['wall_seconds']}: below cpu_seconds {sandbox['cpu_seconds']}, so that a "
+            "busy machine would fail good programs"
+        )
+
+
+RULES: tuple[Rule, ...] = (
+    names_exist,
+    models_are_served,
+    windows_suffice,
+    sampling_makes_sense,
+    enough_seeds,
+    licences_are_allowed,
+    batches_divide,
+    deadlines_are_ordered,
+)

@@ -1,0 +1,68 @@
+"""Content hash of a script and of the package modules it imports, for `params:`.
+
+Snakemake notices a changed script by its time stamp and a changed imported module not at all. Rules therefore carry this
+hash as a parameter: a checkout or a `touch` redoes nothing, an edit redoes exactly the rules whose script reaches it.
+"""
+
+import ast
+import hashlib
+from functools import cache
+from pathlib import Path
+
+SCRIPTS = Path(__file__).resolve().parent.parent
+PACKAGE = "selfalign"
+LENGTH = 16  # hex digits
+
+
+def _module_file(module: str) -> Path | None:
+    path = SCRIPTS / Path(*module.split("."))
+    for candidate in (path.with_suffix(".py"), path / "__init__.py"):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+@cache
+def _imports(path: Path) -> frozenset[Path]:
+    """Files of package modules that a file imports, anywhere in it (imports inside functions count)."""
+    found: set[Path] = set()
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names = [node.module] + [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        found.update(file for name in names if name.split(".")[0] == PACKAGE and (file := _module_file(name)))
+    return frozenset(found)
+
+
+@cache
+def source_files(script: str) -> tuple[Path, ...]:
+    """The script (name relative to scripts/) and every package file that it reaches, sorted."""
+    pending, seen = [SCRIPTS / script], set()
+    while pending:
+        path = pending.pop()
+        if path not in seen:
+            seen.add(path)
+            pending += _imports(path)
+    return tuple(sorted(seen))
+
+
+@cache
+def code_fingerprint(script: str) -> str:
+    """Hash of the syntax trees of :func:`source_files`: comments and layout don't count."""
+    state = hashlib.sha256()
+    for path in source_files(script):
+        state.update(path.relative_to(SCRIPTS).as_posix().encode() + b"\0")
+        state.update(ast.dump(ast.parse(path.read_bytes())).encode() + b"\0")
+    return state.hexdigest()[:LENGTH]
+
+
+@cache
+def file_fingerprint(*names: str) -> str:
+    """Hash of the bytes of files, named relative to the repository's root."""
+    state = hashlib.sha256()
+    for name in names:
+        state.update(name.encode() + b"\0" + (SCRIPTS.parent / name).read_bytes() + b"\0")
+    return state.hexdigest()[:LENGTH]

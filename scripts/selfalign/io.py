@@ -1,0 +1,100 @@
+"""Reading and writing of files: nothing half-written is ever taken for whole.
+
+Every writer fills a temporary file in the target's folder, flushes it to disk and renames it into place; on any
+error the temporary file is removed and the target is untouched.
+"""
+
+import errno
+import json
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from selfalign.errors import InfrastructureError, UserError
+
+
+def dumps(value: Any) -> str:
+    """JSON text that is the same for equal values: sorted keys, no spaces, UTF-8.
+
+    Lone surrogates, which a model can emit and UTF-8 can't hold, are escaped.
+    """
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    return text
+
+
+@contextmanager
+def atomic(path: str | Path, mode: str = "w") -> Iterator[IO]:
+    """Opens a temporary neighbour of `path` for writing and renames it to `path` on success."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    text = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}
+    try:
+        with open(temporary, mode, **text) as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise InfrastructureError(
+                f"no space left while writing {path} ({error.strerror})",
+                where=str(path.parent),
+                fix="free space or raise the quota, then run the same command again: nothing half-written was kept",
+            ) from error
+        raise
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    with atomic(path) as stream:
+        stream.write(text)
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Writes indented JSON with sorted keys."""
+    with atomic(path) as stream:
+        json.dump(value, stream, indent=2, sort_keys=True, ensure_ascii=True)
+        stream.write("\n")
+
+
+def read_json(path: str | Path) -> Any:
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (ValueError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"{path} is not valid JSON: {error}", where=str(path), fix="delete the file and rerun, it will be made anew"
+        ) from error
+
+
+def write_jsonl(path: str | Path, rows: Iterable[dict]) -> int:
+    """Writes rows as JSON Lines and returns how many there were."""
+    count = 0
+    with atomic(path) as stream:
+        for row in rows:
+            stream.write(dumps(row) + "\n")
+            count += 1
+    return count
+
+
+def read_jsonl(path: str | Path) -> Iterator[dict]:
+    """Streams the rows of a JSON Lines file; a broken line is an error that names file and line."""
+    with open(path, "rb") as stream:
+        for number, line in enumerate(stream, 1):
+            if not line.strip():
+                continue
+            try:
+                yield json.loads(line)
+            except (ValueError, UnicodeDecodeError) as error:
+                raise UserError(
+                    f"not a JSON row: {error}",
+                    where=f"{path}, line {number}",
+                    fix="the file is damaged: delete it and rerun, it will be made anew (or mend the input corpus)",
+                ) from error
