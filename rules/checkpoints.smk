@@ -25,14 +25,14 @@ rule train_checkpoint:
         "results/run/logs/train_checkpoint/{checkpoint}.log",
     benchmark:
         "results/run/benchmarks/train_checkpoint/{checkpoint}.tsv"
+    conda:
+        "../envs/model.yaml"
+    threads: ALL_CORES
     params:
         spec=checkpoint_spec,
         model=checkpoint_serving,
         template=file_fingerprint("prompts/chat_template.jinja"),
         code=code_fingerprint("train.py"),
-    conda:
-        "../envs/model.yaml"
-    threads: ALL_CORES
     message:
         "Fine-tuning checkpoint {wildcards.checkpoint}"
     script:

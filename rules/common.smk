@@ -35,7 +35,7 @@ wildcard_constraints:
 SHARDS = [f"{i}-of-{config['seeds']['shards']}" for i in range(config["seeds"]["shards"])]
 BENCHMARKS = expand("resources/benchmarks/{benchmark}.jsonl", benchmark=config["evaluation"]["benchmarks"])
 SANDBOX = "resources/sandbox/image.json"
-LOCKS = [workflow.source_path(f"../envs/{name}.lock") for name in ("local-cpu", "local-gpu", "cluster", "sandbox")]
+LOCKS = ("local-cpu", "local-gpu", "cluster", "sandbox")
 
 # As many cores as the machine or the profile gives: Snakemake lowers it to what there is.
 ALL_CORES = 64
@@ -210,3 +210,8 @@ def used_models():
     """The model entries that something in the config uses."""
     entries = [*config["generators"].values(), *config["checkpoints"].values()]
     return sorted({entry["model"] for entry in entries})
+
+
+def lock_fingerprints():
+    """Which packages were locked when the run was planned, by name of the lock."""
+    return {name: file_fingerprint(f"envs/{name}.lock") for name in LOCKS}

@@ -26,12 +26,12 @@ rule build_dataset:
         "results/run/logs/build_dataset/{dataset}.log",
     benchmark:
         "results/run/benchmarks/build_dataset/{dataset}.tsv"
+    conda:
+        "../envs/scripts.yaml"
     params:
         spec=dataset_spec,
         generators=dataset_generators,
         code=code_fingerprint("build_dataset.py"),
-    conda:
-        "../envs/scripts.yaml"
     message:
         "Choosing the pairs of dataset {wildcards.dataset}"
     script:

@@ -9,11 +9,11 @@ rule fetch_benchmark:
         problems="resources/benchmarks/{benchmark}.jsonl",
     log:
         "results/run/logs/fetch_benchmark/{benchmark}.log",
+    conda:
+        "../envs/scripts.yaml"
     params:
         spec=benchmark_spec,
         code=code_fingerprint("fetch_benchmark.py"),
-    conda:
-        "../envs/scripts.yaml"
     message:
         "Fetching benchmark {wildcards.benchmark}"
     script:
@@ -33,6 +33,9 @@ rule generate_completions:
         "results/run/logs/generate_completions/{candidate}/{benchmark}/{shard}.log",
     benchmark:
         "results/run/benchmarks/generate_completions/{candidate}/{benchmark}/{shard}.tsv"
+    conda:
+        "../envs/model.yaml"
+    threads: ALL_CORES
     params:
         stage="completions",
         shard="{shard}",
@@ -40,9 +43,6 @@ rule generate_completions:
         settings=decoding,
         prompts=file_fingerprint("prompts/chat_template.jinja"),
         code=code_fingerprint("generate.py"),
-    conda:
-        "../envs/model.yaml"
-    threads: ALL_CORES
     message:
         "Answering {wildcards.benchmark} with {wildcards.candidate}, shard {wildcards.shard}"
     script:
@@ -60,14 +60,14 @@ rule score_completions:
         "results/run/logs/score_completions/{candidate}/{benchmark}.log",
     benchmark:
         "results/run/benchmarks/score_completions/{candidate}/{benchmark}.tsv"
+    conda:
+        "../envs/scripts.yaml"
+    threads: ALL_CORES
     params:
         limits=sandbox_limits(),
         engine=config["sandbox"]["engine"],
         limit=benchmark_limit,
         code=code_fingerprint("score.py"),
-    conda:
-        "../envs/scripts.yaml"
-    threads: ALL_CORES
     message:
         "Scoring {wildcards.candidate} on {wildcards.benchmark}"
     script:

@@ -17,15 +17,15 @@ rule generate_concepts:
         "results/run/logs/generate_concepts/{generator}/{shard}.log",
     benchmark:
         "results/run/benchmarks/generate_concepts/{generator}/{shard}.tsv"
+    conda:
+        "../envs/model.yaml"
+    threads: ALL_CORES
     params:
         stage="concepts",
         model=generator_serving,
         settings=stage_settings("concepts"),
         prompts=stage_prompts("concepts"),
         code=code_fingerprint("generate.py"),
-    conda:
-        "../envs/model.yaml"
-    threads: ALL_CORES
     message:
         "Generating concepts: {wildcards.generator}, shard {wildcards.shard}"
     script:
@@ -45,15 +45,15 @@ rule generate_tasks:
         "results/run/logs/generate_tasks/{generator}/{shard}.log",
     benchmark:
         "results/run/benchmarks/generate_tasks/{generator}/{shard}.tsv"
+    conda:
+        "../envs/model.yaml"
+    threads: ALL_CORES
     params:
         stage="tasks",
         model=generator_serving,
         settings=stage_settings("tasks"),
         prompts=stage_prompts("tasks"),
         code=code_fingerprint("generate.py"),
-    conda:
-        "../envs/model.yaml"
-    threads: ALL_CORES
     message:
         "Generating tasks: {wildcards.generator}, shard {wildcards.shard}"
     script:
@@ -76,11 +76,11 @@ rule dedup_tasks:
         "results/run/logs/dedup_tasks/{generator}.log",
     benchmark:
         "results/run/benchmarks/dedup_tasks/{generator}.tsv"
+    conda:
+        "../envs/scripts.yaml"
     params:
         settings=stage_settings("tasks"),
         code=code_fingerprint("dedup_tasks.py"),
-    conda:
-        "../envs/scripts.yaml"
     message:
         "Removing duplicate tasks: {wildcards.generator}"
     script:
@@ -100,15 +100,15 @@ rule generate_responses:
         "results/run/logs/generate_responses/{generator}/{shard}.log",
     benchmark:
         "results/run/benchmarks/generate_responses/{generator}/{shard}.tsv"
+    conda:
+        "../envs/model.yaml"
+    threads: ALL_CORES
     params:
         stage="responses",
         model=generator_serving,
         settings=stage_settings("responses"),
         prompts=stage_prompts("responses"),
         code=code_fingerprint("generate.py"),
-    conda:
-        "../envs/model.yaml"
-    threads: ALL_CORES
     message:
         "Generating responses: {wildcards.generator}, shard {wildcards.shard}"
     script:

@@ -11,12 +11,12 @@ rule fetch_model:
         "results/run/logs/fetch_model/{model}.log",
     benchmark:
         "results/run/benchmarks/fetch_model/{model}.tsv"
-    params:
-        spec=model_sources,
-        code=code_fingerprint("fetch_model.py"),
     conda:
         "../envs/model.yaml"
     threads: ALL_CORES
+    params:
+        spec=model_sources,
+        code=code_fingerprint("fetch_model.py"),
     message:
         "Fetching model {wildcards.model}"
     script:

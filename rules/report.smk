@@ -8,18 +8,18 @@ rule write_manifest:
     input:
         models=expand("resources/models/{model}/model.json", model=used_models()),
         image=SANDBOX,
-        locks=LOCKS,
     output:
         manifest="results/run/manifest.json",
         config="results/run/config.yaml",
     log:
         "results/run/logs/write_manifest.log",
-    params:
-        config=config,
-        code=code_fingerprint("write_manifest.py"),
+    localrule: True
     conda:
         "../envs/scripts.yaml"
-    localrule: True
+    params:
+        config=config,
+        locks=lock_fingerprints(),
+        code=code_fingerprint("write_manifest.py"),
     message:
         "Recording versions and hashes"
     script:

@@ -9,11 +9,11 @@ rule fetch_corpus:
         manifest="resources/corpora/{corpus}/corpus.json",
     log:
         "results/run/logs/fetch_corpus/{corpus}.log",
+    conda:
+        "../envs/scripts.yaml"
     params:
         spec=corpus_spec,
         code=code_fingerprint("fetch_corpus.py"),
-    conda:
-        "../envs/scripts.yaml"
     message:
         "Fetching corpus {wildcards.corpus}"
     script:
@@ -33,13 +33,13 @@ rule mine_seeds:
         "results/run/logs/mine_seeds/{corpus}.log",
     benchmark:
         "results/run/benchmarks/mine_seeds/{corpus}.tsv"
+    conda:
+        "../envs/scripts.yaml"
     params:
         spec=corpus_spec,
         licences=config["seeds"]["licences"],
         filters=config["seeds"]["filters"],
         code=code_fingerprint("mine_seeds.py"),
-    conda:
-        "../envs/scripts.yaml"
     message:
         "Mining functions from corpus {wildcards.corpus}"
     script:
@@ -57,11 +57,11 @@ rule typecheck_seeds:
         "results/run/logs/typecheck_seeds/{corpus}.log",
     benchmark:
         "results/run/benchmarks/typecheck_seeds/{corpus}.tsv"
-    params:
-        code=code_fingerprint("typecheck_seeds.py"),
     conda:
         "../envs/scripts.yaml"
     threads: 2
+    params:
+        code=code_fingerprint("typecheck_seeds.py"),
     message:
         "Type-checking functions of corpus {wildcards.corpus}"
     script:
@@ -80,13 +80,13 @@ rule gather_seeds:
         "results/run/logs/gather_seeds.log",
     benchmark:
         "results/run/benchmarks/gather_seeds.tsv"
+    conda:
+        "../envs/scripts.yaml"
     params:
         near_duplicates=config["seeds"]["near_duplicates"],
         decontaminate=config["seeds"]["decontaminate"],
         limit=config["seeds"]["limit"],
         code=code_fingerprint("gather_seeds.py"),
-    conda:
-        "../envs/scripts.yaml"
     message:
         "Removing duplicates and benchmark overlap from the seeds"
     script:

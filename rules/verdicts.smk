@@ -5,20 +5,18 @@ REQUIRED: responses. OUTPUT: results/generators/{generator}/verdicts/{shard}.jso
 
 
 rule build_sandbox:
-    input:
-        lock="envs/sandbox.lock",
     output:
         image=SANDBOX,
     log:
         "results/run/logs/build_sandbox.log",
-    params:
-        code=file_fingerprint("containers/build_sandbox.sh", "containers/tree_digest.py"),
     conda:
         "../envs/scripts.yaml"
+    params:
+        code=file_fingerprint("containers/build_sandbox.sh", "containers/tree_digest.py", "envs/sandbox.lock"),
     message:
         "Building the sandbox image (once; two to three minutes)"
     shell:
-        "containers/build_sandbox.sh $(dirname {output.image}) >{log} 2>&1 || {{ tail -n 20 {log} >&2; exit 1; }}"
+        "{workflow.basedir}/containers/build_sandbox.sh $(dirname {output.image}) >{log} 2>&1 || {{ tail -n 20 {log} >&2; exit 1; }}"
         " # {params.code}"
 
 
@@ -35,14 +33,14 @@ rule validate_responses:
         "results/run/logs/validate_responses/{generator}/{shard}.log",
     benchmark:
         "results/run/benchmarks/validate_responses/{generator}/{shard}.tsv"
-    params:
-        limits=sandbox_limits(),
-        engine=config["sandbox"]["engine"],
-        code=code_fingerprint("validate.py"),
     # The script starts the container itself: what it runs needs other walls than the workflow's own software.
     conda:
         "../envs/scripts.yaml"
     threads: ALL_CORES
+    params:
+        limits=sandbox_limits(),
+        engine=config["sandbox"]["engine"],
+        code=code_fingerprint("validate.py"),
     message:
         "Running tests in the sandbox: {wildcards.generator}, shard {wildcards.shard}"
     script:

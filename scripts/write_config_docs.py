@@ -49,7 +49,9 @@ def type_of(schema: dict) -> str:
     if "enum" in schema:
         return " or ".join(f"`{value}`" for value in schema["enum"])
     if "anyOf" in schema or "oneOf" in schema:
-        return " or ".join(dict.fromkeys(type_of(dereference(branch)) for branch in schema.get("anyOf", schema.get("oneOf"))))
+        return " or ".join(
+            dict.fromkeys(type_of(dereference(branch)) for branch in schema.get("anyOf", schema.get("oneOf")))
+        )
     kind = schema.get("type", "")
     names = kind if isinstance(kind, list) else [kind]
     return " or ".join({"object": "mapping", "array": "list"}.get(name, name) for name in names)
@@ -70,5 +72,9 @@ def render() -> str:
 
 if __name__ == "__main__":
     if "--check" in sys.argv:
-        sys.exit(0 if TARGET.is_file() and TARGET.read_text(encoding="utf-8") == render() else "docs/config.md is stale: make docs")
+        sys.exit(
+            0
+            if TARGET.is_file() and TARGET.read_text(encoding="utf-8") == render()
+            else "docs/config.md is stale: make docs"
+        )
     write_text(TARGET, render())

@@ -18,7 +18,7 @@ PACKAGES = (
 )  # fmt: skip
 
 
-def main(config: dict, models: list[str], image: str, locks: list[str], manifest: str, config_file: str) -> None:
+def main(config: dict, models: list[str], image: str, locks: dict[str, str], manifest: str, config_file: str) -> None:
     """Writes the manifest (JSON) and the resolved config (YAML)."""
     write_text(config_file, yaml.safe_dump(config, sort_keys=True, allow_unicode=True))
     write_json(
@@ -28,17 +28,11 @@ def main(config: dict, models: list[str], image: str, locks: list[str], manifest
             "git": git_state(REPOSITORY),
             "versions": {"python": platform.python_version(), **package_versions(), **tool_versions()},
             "platform": platform.platform(),
-            "locks": {Path(lock).name: file_digest(lock) for lock in locks},
+            "locks": locks,
             "models": {Path(model).parent.name: read_json(model) for model in models},
             "sandbox": read_json(image),
         },
     )
-
-
-def file_digest(path: str) -> str:
-    import hashlib
-
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def package_versions() -> dict[str, str]:
@@ -67,7 +61,9 @@ def git_state(folder: Path) -> dict:
     """Commit and whether the checkout differs from it; empty outside a repository."""
     try:
         commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, check=True)
-        status = subprocess.run(["git", "status", "--porcelain"], cwd=folder, capture_output=True, text=True, check=True)
+        status = subprocess.run(
+            ["git", "status", "--porcelain"], cwd=folder, capture_output=True, text=True, check=True
+        )
     except (OSError, subprocess.CalledProcessError):
         return {}
     return {"commit": commit.stdout.strip(), "modified": bool(status.stdout.strip())}
@@ -80,7 +76,7 @@ if "snakemake" in globals():
         config=snakemake.params.config,
         models=list(snakemake.input.models),
         image=snakemake.input.image,
-        locks=list(snakemake.input.locks),
+        locks=snakemake.params.locks,
         manifest=snakemake.output.manifest,
         config_file=snakemake.output.config,
     )

@@ -103,7 +103,9 @@ def _explain(error: jsonschema.ValidationError) -> list[str]:
             if not isinstance(value, dict):
                 wanted = " or ".join(_name_of(branch) for branch in branches)
                 return [f"{key} is {value!r}: {wanted} is wanted"]
-            kinds = [branch["properties"]["kind"]["const"] for branch in branches if "kind" in branch.get("properties", {})]
+            kinds = [
+                branch["properties"]["kind"]["const"] for branch in branches if "kind" in branch.get("properties", {})
+            ]
             if kinds and value.get("kind") not in kinds:
                 return [f"{key}.kind is {value.get('kind')!r}: one of {', '.join(kinds)} is wanted"]
             best = _best_branch(value, branches)

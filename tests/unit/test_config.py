@@ -145,5 +145,7 @@ def test_every_key_is_required_or_has_a_default():
 
 
 def test_the_documentation_is_in_step_with_the_schema(root):
-    done = subprocess.run([sys.executable, root / "scripts" / "write_config_docs.py", "--check"], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, root / "scripts" / "write_config_docs.py", "--check"], capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr

@@ -57,7 +57,9 @@ def test_a_disk_that_fills_up_while_a_shard_is_written(tmp_path, root):
     script = 'mount -t tmpfs -o size=256k none "$1" && PYTHONPATH="$2" "$3" -c "$4" "$1"'
     arguments = [tmp_path, root / "scripts", sys.executable, FULL_DISK]
     done = subprocess.run(
-        ["unshare", "--map-root-user", "--mount", "sh", "-euc", script, "sh", *arguments], capture_output=True, text=True
+        ["unshare", "--map-root-user", "--mount", "sh", "-euc", script, "sh", *arguments],
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
     assert "no space left while writing" in done.stdout and "run the same command again" in done.stdout

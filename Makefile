@@ -1,0 +1,66 @@
+# The commands of the README and of development. Everything is installed into this folder; nothing needs activating.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+CORES ?= all
+CONFIG ?=
+TARGET ?= all
+# Which build of vLLM and torch: cpu or gpu.
+ACCELERATOR ?= $(shell nvidia-smi >/dev/null 2>&1 && echo gpu || echo cpu)
+
+PYTHON := .venv/bin/python
+SNAKEMAKE := $(PYTHON) -m snakemake
+PYTEST := $(PYTHON) -m pytest
+CONFIGFILE := $(if $(CONFIG),--configfile $(CONFIG))
+SOURCES := scripts tests setup containers
+RULES := Snakefile rules/*.smk
+
+.PHONY: help setup run test unit lint format docs locks containers cluster bench clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
+
+setup: ## install what is missing: system tools, .venv
+	@setup/system.sh
+	@setup/environment.sh .venv local-$(ACCELERATOR) dev
+
+run: setup ## make everything of config.yaml (or CONFIG=file), print the scores
+	@$(SNAKEMAKE) --cores $(CORES) $(CONFIGFILE) $(TARGET)
+	@if [ -f results/report/summary.txt ]; then cat results/report/summary.txt; fi
+
+test: setup cluster containers lint ## set up, then check the code and run all tests
+	@$(PYTEST) tests/unit tests/security tests/workflow
+
+unit: setup ## the fast tests
+	@$(PYTEST) tests/unit
+
+lint: setup ## formatters and linters, without changing anything
+	@.venv/bin/ruff check $(SOURCES)
+	@.venv/bin/ruff format --check $(SOURCES)
+	@.venv/bin/snakefmt --check $(RULES)
+	@$(SNAKEMAKE) --lint
+	@$(PYTHON) scripts/write_config_docs.py --check
+
+format: setup ## rewrite code in the project's format
+	@.venv/bin/ruff check --fix $(SOURCES)
+	@.venv/bin/ruff format $(SOURCES)
+	@.venv/bin/snakefmt $(RULES)
+
+docs: setup ## write docs/config.md from the schema
+	@$(PYTHON) scripts/write_config_docs.py
+
+locks: ## resolve envs/requirements into the locks of envs/
+	@setup/compile_locks.sh
+
+containers: setup ## build the sandbox image (resources/sandbox)
+	@$(SNAKEMAKE) --cores $(CORES) --quiet all -- resources/sandbox/image.json
+
+cluster: ## the small environment of a cluster's login node
+	@setup/environment.sh .venv-cluster cluster
+
+bench: setup ## measurements (see tests/bench)
+	@for script in seeds generation; do $(PYTHON) tests/bench/$$script.py; done
+
+clean: ## remove results; downloads, journal of this machine's software and images stay
+	rm -rf results .test
