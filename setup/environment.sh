@@ -8,18 +8,37 @@ cd "$(dirname "$0")/.."
 folder=$1
 shift
 locks=()
-for name in "$@"; do locks+=("envs/$name.lock"); done
+for name in "$@"; do
+    [ -f "envs/$name.lock" ] || stop "there is no envs/$name.lock" "do: ACCELERATOR is cpu or gpu"
+    locks+=("envs/$name.lock")
+done
 
 stamp="$folder/.locks"
-wanted=$(sha256sum "${locks[@]}")
-if [ "$wanted" = "$(cat "$stamp" 2>/dev/null)" ]; then exit 0; fi
+# The place counts too: the programs of a moved environment point to where it was.
+wanted="$PWD/$folder
+$(sha256sum "${locks[@]}")"
+ready() { [ "$wanted" = "$(cat "$stamp" 2>/dev/null)" ] && [ -x "$folder/bin/python" ]; }
+if ready; then exit 0; fi
+
+# Two make at once: the second waits, then finds it done.
+exec 9>"$folder.lock"
+flock 9
+if ready; then exit 0; fi
 
 uv=$(find_uv)
 say "installing ${locks[*]} into $folder"
 rm -f "$stamp"
-"$uv" venv --quiet --allow-existing --python 3.11 "$folder" || stop \
-    "no Python 3.11 could be had" "do: install it (Debian, Ubuntu: apt-get install python3.11 python3.11-venv), then run make again"
-mapfile -t torch < <(if [[ " $* " == *local-cpu* ]]; then torch_source; fi)
+options=(--quiet --allow-existing --python 3.11)
+[ "$(head -n 1 "$folder/.place" 2>/dev/null)" = "$PWD/$folder" ] || options=(--quiet --clear --python 3.11)
+"$uv" venv "${options[@]}" "$folder" || stop \
+    "no Python 3.11 could be had (message above)" \
+    "do: install it (Debian 12: apt-get install python3.11 python3.11-venv; elsewhere: uv python install 3.11), then run make again"
+printf '%s\n' "$PWD/$folder" >"$folder/.place"
+torch=()
+for lock in "${locks[@]}"; do
+    version=$(locked "$lock" torch)
+    if [[ $version == *+cpu ]]; then mapfile -t torch < <(torch_source "${version%+cpu}"); fi
+done
 "$uv" pip sync --quiet --require-hashes --python "$folder/bin/python" "${torch[@]}" "${locks[@]}" || stop \
     "the packages of ${locks[*]} could not be installed (message above)" \
     "do: check network, disk space and pip's configuration, then run make again: it takes up where it stopped"

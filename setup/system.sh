@@ -17,9 +17,9 @@ install() {
 can_install() { [ "$(id -u)" = 0 ] && have apt-get; }
 
 missing=()
-if ! have apptainer && ! { can_install && setup/apptainer.sh; }; then
+if ! setup/apptainer.sh; then
+    say "without Apptainer, bubblewrap will be the sandbox"
     have bwrap || missing+=(bubblewrap)
-    have bwrap && say "no Apptainer: bubblewrap will be used as the sandbox"
 fi
 if [ ! -f resources/sandbox/image.json ] && ! have mmdebstrap; then missing+=(mmdebstrap); fi
 

@@ -51,7 +51,7 @@ def test_an_exception_leaves_no_file(tmp_path):
 
 
 def test_reasons_come_from_the_fixed_list(tmp_path):
-    with pytest.raises(ValueError, match="reasons.py"), writer(tmp_path) as out:
+    with pytest.raises(ValueError, match=r"reasons\.py"), writer(tmp_path) as out:
         out.reject({"id": "a"}, "just because")
 
 
