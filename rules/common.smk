@@ -1,4 +1,4 @@
-"""What the rule files share: the resolved config, names of shards, input functions.
+"""Shared by all rule files, the resolved config, names of shards, input functions.
 
 REQUIRED: `config` as loaded by Snakemake. PROVIDES: `config` with every default, and the functions below.
 """
@@ -215,3 +215,47 @@ def used_models():
 def lock_fingerprints():
     """Which packages were locked when the run was planned, by name of the lock."""
     return {name: file_fingerprint(f"envs/{name}.lock") for name in LOCKS}
+
+
+def report_inputs(wildcards):
+    """Everything that the report is made from, by kind."""
+    generators, corpora = sorted(config["generators"]), sorted(config["seeds"]["corpora"])
+    stages = ("concepts", "tasks", "responses", "verdicts")
+    names = {"generator": generators, "shard": SHARDS}
+    folders = ("mined", "typechecked") if config["seeds"]["typecheck"] else ("mined",)
+    seed_counts = expand("results/seeds/{folder}/{corpus}.counts.json", folder=folders, corpus=corpora)
+    stage_counts = expand("results/generators/{generator}/{stage}/{shard}.counts.json", stage=stages, **names)
+    return {
+        "manifest": rules.write_manifest.output.manifest,
+        "seeds": seed_shards(),
+        "rows": expand(
+            "results/generators/{generator}/{stage}/{shard}.jsonl",
+            stage=("concepts", "unique_tasks", "responses", "verdicts"),
+            **names,
+        ),
+        "counts": [
+            *seed_counts,
+            *expand("results/seeds/mined/{corpus}.files.counts.json", corpus=corpora),
+            rules.gather_seeds.output.counts,
+            *stage_counts,
+            *expand(rules.dedup_tasks.output.counts, generator=generators),
+            *expand(rules.build_dataset.output.counts, dataset=config["datasets"]),
+            *expand(rules.train_checkpoint.output.counts, checkpoint=config["checkpoints"]),
+        ],
+        "usage": [
+            *expand("results/generators/{generator}/{stage}/{shard}.usage.json", stage=stages, **names),
+            *evaluation_usage(),
+        ],
+        "pairs": expand(rules.build_dataset.output.train, dataset=config["datasets"]),
+        "training": expand(rules.train_checkpoint.output.training, checkpoint=config["checkpoints"]),
+        "scores": evaluation_results(),
+    }
+
+
+def evaluation_usage():
+    return [
+        f"results/evaluation/{candidate}/{benchmark}/completions/{i}-of-{spec['shards']}.usage.json"
+        for candidate in candidates()
+        for benchmark, spec in config["evaluation"]["benchmarks"].items()
+        for i in range(spec["shards"])
+    ]

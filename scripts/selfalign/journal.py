@@ -60,7 +60,7 @@ class Journal:
     def append(self, records: Iterable[tuple[str, dict]]) -> None:
         """Adds (key, result) records and flushes them to disk before it returns."""
         if self._stream is None:
-            self._stream = open(self.path, "ab")
+            self._stream = open(self.path, "ab")  # noqa: SIM115 (closed by close())
             if self._stream.tell() and not self._ends_with_newline():
                 self._stream.write(b"\n")
         for key, result in records:

@@ -1,0 +1,74 @@
+"""Joins the seeds of all corpora: drops duplicates and benchmark overlap, and cuts the rest into shards by id."""
+
+import logging
+
+from selfalign.adapter import run
+from selfalign.decontaminate import Contamination
+from selfalign.errors import UserError
+from selfalign.stage import funnel
+from selfalign.unique import RowFiles, ShardsWriter, Uniqueness, folder_of, keep_unique
+
+logger = logging.getLogger(__name__)
+
+
+def main(
+    corpora: list[str],
+    benchmarks: list[str],
+    near_duplicates: dict,
+    decontaminate: dict,
+    limit: int | None,
+    shards: list[str],
+    rejected: str,
+    counts: str,
+) -> None:
+    """Writes the shards: contiguous ranges of the sorted ids, equal to within one row.
+
+    Args:
+        corpora: files of seeds, one a corpus.
+        benchmarks: files that no seed may overlap.
+        near_duplicates, decontaminate: the config's `seeds.near_duplicates` and `seeds.decontaminate`.
+        limit: keep the unique seeds with the lowest ids, at most so many; ids are hashes, so that is a random draw.
+        shards: output files, in order.
+
+    Raises:
+        EmptyStageError: no seed is left.
+        UserError: fewer seeds than shards.
+    """
+    judge = Uniqueness(near_duplicates, Contamination.from_files(benchmarks, decontaminate["ngram"]), ignore_case=False)
+    with (
+        RowFiles(corpora) as files,
+        ShardsWriter("seeds", folder=folder_of(shards), rejected=rejected, counts=counts) as writer,
+    ):
+        seeds = keep_unique(files, lambda row: row["code"], judge, writer, limit)
+        if 0 < len(seeds) < len(shards):
+            raise UserError(
+                f"{len(seeds)} seeds are left for {len(shards)} shards: "
+                + ", ".join(f"{number} {reason}" for reason, number in sorted(writer.rejected.items())),
+                where="seeds.shards",
+                fix=f"set seeds.shards to {len(seeds)} or less, or give more corpora",
+            )
+        for path, places in zip(shards, cut(seeds, len(shards)), strict=True):
+            with writer.shard(path):
+                for place in places:
+                    writer.keep(files.row(place))
+    logger.info("seeds: %s", funnel(writer.counts()))
+
+
+def cut(items: list, parts: int) -> list[list]:
+    """`items` in `parts` contiguous pieces whose lengths differ by at most one."""
+    return [items[len(items) * part // parts : len(items) * (part + 1) // parts] for part in range(parts)]
+
+
+if "snakemake" in globals():
+    run(
+        main,
+        snakemake,
+        corpora=list(snakemake.input.corpora),
+        benchmarks=list(snakemake.input.benchmarks),
+        near_duplicates=snakemake.params.near_duplicates,
+        decontaminate=snakemake.params.decontaminate,
+        limit=snakemake.params.limit,
+        shards=list(snakemake.output.shards),
+        rejected=snakemake.output.rejected,
+        counts=snakemake.output.counts,
+    )

@@ -1,0 +1,306 @@
+"""Has a language model answer the rows of one shard: concepts, tasks, responses, benchmark completions."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from selfalign.adapter import run
+from selfalign.backends import (
+    PROMPT_TOO_LONG,
+    Backend,
+    Completion,
+    Request,
+    Sampling,
+    open_backend,
+    request_key,
+    serving_identity,
+)
+from selfalign.errors import UserError
+from selfalign.fewshots import PROMPTS
+from selfalign.io import read_json, read_jsonl, write_json
+from selfalign.journal import Journal
+from selfalign.journal_batches import JournalBatches
+from selfalign.rows import digest
+from selfalign.stage import StageWriter, funnel
+from selfalign.stages import Prompt, Stage, open_stage
+from selfalign.stages.parsing import Rejected
+
+logger = logging.getLogger("selfalign.generate")
+
+PROGRESS_SECONDS = 30.0
+# Rows whose samples are generated in turns: sample 1 of a row finds the row's own part of the prompt in the cache that
+# sample 0 filled, which requests that arrive together don't.
+ROWS_IN_TURN = 64
+
+
+@dataclass
+class Usage:
+    """What a shard's generation cost; becomes the usage file."""
+
+    requests: int = 0
+    reused: int = 0
+    generated: int = 0
+    prompt_tokens: int = 0
+    cached_prompt_tokens: int = 0
+    output_tokens: int = 0
+    seconds: float = 0.0
+    engine_start_seconds: float = 0.0
+    engine: str = ""
+    engine_version: str = ""
+
+    @property
+    def cached_share(self) -> float:
+        return self.cached_prompt_tokens / self.prompt_tokens if self.prompt_tokens else 0.0
+
+    @property
+    def tokens_per_second(self) -> float:
+        return self.output_tokens / self.seconds if self.seconds else 0.0
+
+
+@dataclass
+class Job:
+    """The rows of a shard with all that turns them into requests."""
+
+    stage: Stage
+    settings: dict
+    identity: dict
+    rows: list[dict]
+    keys: dict[tuple[int, int], str] = field(default_factory=dict)
+    """Request key by (index of the row, sample)."""
+
+    def row_id(self, row: dict) -> str:
+        return row.get("id") or self.stage.seed_id(row)
+
+    def request(self, index: int, sample: int, prompt: Prompt) -> Request:
+        row = self.row_id(self.rows[index])
+        sampling = Sampling(
+            temperature=float(self.settings["temperature"]),
+            top_p=float(self.settings["top_p"]),
+            max_tokens=self.settings["max_tokens"],
+            stop=prompt.stop,
+            seed=sampling_seed(self.stage.name, row, sample),
+        )
+        key = request_key(self.identity, prompt.text, sampling, sample)
+        return Request(key, row, prompt.text, prompt.prefix, sampling, sample)
+
+    def requests(self) -> Iterator[tuple[int, Request, Prompt]]:
+        """Every request in the order of the rows; a prompt lives no longer than its row's turn."""
+        for index, row in enumerate(self.rows):
+            prompt = self.stage.prompt(row)
+            for sample in range(self.stage.samples):
+                yield index, self.request(index, sample, prompt), prompt
+
+    def missing(self, found: set[str]) -> Iterator[Request]:
+        """The requests not in `found`: by prefix, then in turns of some rows, first all their samples 0, then 1 ..."""
+        order = sorted(range(len(self.rows)), key=lambda index: self.stage.group(self.rows[index]))
+        for start in range(0, len(order), ROWS_IN_TURN):
+            turn = order[start : start + ROWS_IN_TURN]
+            for sample in range(self.stage.samples):
+                for index in turn:
+                    if self.keys[index, sample] not in found:
+                        yield self.request(index, sample, self.stage.prompt(self.rows[index]))
+
+
+def sampling_seed(stage: str, row: str, sample: int) -> int:
+    """Seed of one answer, 31 bits: a function of what is asked, never of the batch that it is asked in."""
+    return int(digest("sampling", stage, row, sample)[:8], 16) >> 1
+
+
+def too_long_key(key: str, context: int) -> str:
+    """Key under which the journal knows that a request didn't fit a window: another window is another question."""
+    return f"{key}:{context}"
+
+
+def model_revision(model: dict, folder: str | None) -> str:
+    """What names the weights exactly: the digest or revision in their manifest, or what config says of an endpoint."""
+    if model["engine"] == "endpoint":
+        endpoint = model["endpoint"]
+        return f"{endpoint['model']}@{endpoint['revision']}" if endpoint["revision"] else endpoint["model"]
+    manifest = read_json(Path(folder) / "model.json") if folder and (Path(folder) / "model.json").is_file() else {}
+    revision = manifest.get("digest") or manifest.get("revision")
+    if model["engine"] == "vllm" and not revision:
+        raise UserError(
+            f"no digest of the weights of {model['name']!r}",
+            where=f"{folder}/model.json",
+            fix="delete the folder and rerun: the model is fetched anew and its digest written down",
+        )
+    return str(revision or "fake")
+
+
+def read_rows(path: str, shard: str | None, limit: int | None) -> list[dict]:
+    """The rows of a file, or the contiguous part that shard "i-of-n" has of the first `limit`."""
+    rows = list(read_jsonl(path))[:limit]
+    if shard:
+        number, count = map(int, shard.split("-of-"))
+        rows = rows[len(rows) * number // count : len(rows) * (number + 1) // count]
+    return rows
+
+
+def main(
+    stage: str,
+    rows: str,
+    model: dict,
+    folder: str | None,
+    settings: dict,
+    journal: str,
+    writer: str,
+    kept: str,
+    rejected: str,
+    counts: str,
+    usage: str,
+    shard: str | None = None,
+    prompts: str | None = None,
+    open_engine: Callable[[dict, str | None], Backend] = open_backend,
+) -> None:
+    """Generates what the journal lacks, parses all answers, and writes the rows in the order of their parents.
+
+    Args:
+        stage: "concepts", "tasks", "responses" or "completions".
+        rows: parent rows (JSON Lines).
+        model: entry of `models` in the config with its `name`.
+        folder: of the model's weights and manifest.
+        settings: of the stage.
+        journal, writer: folder of the row journal, and the name of this job in it.
+        kept, rejected, counts, usage: output files; `usage` says what was generated, reused, and how fast.
+        shard: "i-of-n" when `rows` holds all shards' rows.
+        prompts: folder of the prompts, when it is not the project's own.
+        open_engine: makes the backend.
+    """
+    job = Job(
+        stage=open_stage(stage, settings, model, folder, Path(prompts) if prompts else PROMPTS),
+        settings=settings,
+        identity=serving_identity(model, model_revision(model, folder)),
+        rows=read_rows(rows, shard, settings.get("limit")),
+    )
+    for index, request, _ in job.requests():
+        if not job.keys:
+            logger.info("first prompt:\n%s", request.prompt)
+        job.keys[index, request.sample] = request.key
+    spent = Usage(requests=len(job.keys), engine=model["engine"])
+    wanted = set(job.keys.values())
+    with Journal(journal, writer, [job.stage.seed_id(row) for row in job.rows]) as store:
+        results = store.load(wanted | {too_long_key(key, model["context"]) for key in wanted})
+        results = {key.split(":")[0]: result for key, result in results.items()}
+        spent.reused = len(results)
+        logger.info("%d requests, %d of them in the journal", len(wanted), len(results))
+        if len(results) < len(wanted):
+            results |= generate(job, set(results), model, folder, store, spent, open_engine)
+    with StageWriter(stage, kept=kept, rejected=rejected, counts=counts, allow_empty=not job.rows) as out:
+        write_rows(job, results, model["name"], out)
+    logger.info("%s", funnel(out.counts()))
+    write_json(usage, asdict(spent))
+
+
+def generate(
+    job: Job, found: set[str], model: dict, folder: str | None, store: Journal, spent: Usage, open_engine: Callable
+) -> dict[str, dict]:
+    """Asks the engine for what is missing; every answer goes to the journal. Returns the results by key."""
+    started = time.monotonic()
+    engine = open_engine(model, folder)
+    spent.engine_start_seconds = round(time.monotonic() - started, 2)
+    logger.info("engine %s %s started in %.1f s", engine.name, engine.version, spent.engine_start_seconds)
+    results: dict[str, dict] = {}
+    progress = Progress(spent, len(set(job.keys.values()) - found))
+    try:
+        with JournalBatches(store) as batches:
+            for request, completion in engine.generate(job.missing(found)):
+                result = {**asdict(completion), "engine_version": engine.version}
+                result.pop("cached_tokens")  # depends on what ran before: in usage, not in rows
+                long = completion.finish_reason == PROMPT_TOO_LONG
+                batches.add(too_long_key(request.key, model["context"]) if long else request.key, result)
+                results[request.key] = result
+                progress.add(completion)
+    finally:
+        engine.close()
+    spent.prompt_tokens += engine.extra_prompt_tokens
+    spent.engine_version = engine.version
+    progress.end()
+    return results
+
+
+class Progress:
+    """Adds up what answers cost and logs how far the job is."""
+
+    def __init__(self, spent: Usage, total: int):
+        self._spent, self._total = spent, total
+        self._started = self._said = time.monotonic()
+
+    def add(self, completion: Completion) -> None:
+        spent = self._spent
+        if not spent.generated:
+            logger.info("first answer (%s):\n%s", completion.finish_reason, completion.text)
+        spent.generated += 1
+        if completion.finish_reason != PROMPT_TOO_LONG:
+            spent.prompt_tokens += completion.prompt_tokens
+            spent.cached_prompt_tokens += completion.cached_tokens
+            spent.output_tokens += completion.output_tokens
+        now = time.monotonic()
+        if now - self._said >= PROGRESS_SECONDS:
+            self._said = now
+            self._say(f"about {(now - self._started) / spent.generated * (self._total - spent.generated):.0f} s to go")
+
+    def end(self) -> None:
+        self._say("done")
+
+    def _say(self, remark: str) -> None:
+        spent = self._spent
+        spent.seconds = round(time.monotonic() - self._started, 2)
+        logger.info(
+            "%d of %d answers (%d reused), %s; prompt tokens %d, of them %.1f %% cached; output tokens %d, %.1f a second",
+            spent.generated,
+            self._total,
+            spent.reused,
+            remark,
+            spent.prompt_tokens,
+            100 * spent.cached_share,
+            spent.output_tokens,
+            spent.tokens_per_second,
+        )
+
+
+def write_rows(job: Job, results: dict[str, dict], model_name: str, out: StageWriter) -> None:
+    """Parses every answer and writes its row, in the order of rows and samples."""
+    for index, request, prompt in job.requests():
+        row, result = job.rows[index], results[request.key]
+        fields = {key: value for key, value in result.items() if key != "engine_version"}
+        completion = Completion(**fields)
+        sampling = {key: value for key, value in asdict(request.sampling).items() if key != "stop"}
+        generated = {
+            "model": model_name,
+            "revision": job.identity["revision"],
+            "prompt_id": prompt.prompt_id,
+            "sampling": sampling,
+            "engine": job.identity["engine"],
+            "engine_version": result["engine_version"],
+        }
+        out.read()
+        if completion.finish_reason == PROMPT_TOO_LONG and job.stage.name != "completions":
+            parsed = Rejected("prompt_too_long", f"{completion.prompt_tokens} tokens")
+        else:
+            parsed = job.stage.parse(row, request.sample, completion)
+        if isinstance(parsed, Rejected):
+            answer = {"sample": request.sample, "answer": completion.text, "finish_reason": completion.finish_reason}
+            out.reject({**row, **answer, "generated": generated}, parsed.reason, parsed.detail)
+        else:
+            out.keep({**parsed, "generated": generated})
+
+
+if "snakemake" in globals():
+    stage = snakemake.params.stage  # noqa: F821
+    name = snakemake.params.model["name"]  # noqa: F821
+    run(
+        main,
+        snakemake,  # noqa: F821
+        stage=stage,
+        rows=snakemake.input.rows,  # noqa: F821
+        model=snakemake.params.model,  # noqa: F821
+        folder=str(Path(snakemake.input.model).parent),  # noqa: F821
+        settings=snakemake.params.settings,  # noqa: F821
+        # By model and not by generator: generators that share a model share what is the same in their requests.
+        journal=f"results/.journal/{stage}/{name}",
+        writer="_".join(snakemake.wildcards),  # noqa: F821
+        shard=snakemake.params.get("shard"),  # noqa: F821
+        **{key: snakemake.output[key] for key in ("kept", "rejected", "counts", "usage")},  # noqa: F821
+    )

@@ -1,0 +1,162 @@
+"""Any server with OpenAI's `/completions`: vLLM's own, a gateway, a provider.
+
+The key is read from the environment variable that config names. It is in no parameter, log, row or message: what a
+server echoes is cleaned of it.
+"""
+
+import logging
+import os
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+
+import httpx
+
+from selfalign.backends import PROMPT_TOO_LONG, Completion, Request
+from selfalign.errors import InfrastructureError, UserError
+
+logger = logging.getLogger(__name__)
+
+ATTEMPTS = 7
+LONGEST_PAUSE = 60.0  # seconds between two attempts
+logging.getLogger("httpx").setLevel(logging.WARNING)  # it writes a line a request
+
+RETRIED = {408, 409, 425, 429}  # and 5xx
+TOO_LONG = ("context length", "maximum model length", "maximum context", "prompt is too long", "max_model_len")
+
+
+class EndpointBackend:
+    """Asks the server of a config entry; see :class:`selfalign.backends.Backend`.
+
+    Args:
+        model: entry of `models`, with `endpoint`.
+        pause: seconds before the second attempt at a request; doubled with each further one.
+    """
+
+    name = "endpoint"
+
+    def __init__(self, model: dict, pause: float = 1.0):
+        spec = model["endpoint"]
+        self.extra_prompt_tokens = 0
+        self._where = f"models.{model['name']}.endpoint"
+        self._model, self._concurrency, self._pause = spec["model"], spec["concurrency"], pause
+        self._url = spec["url"].rstrip("/") + "/completions"
+        self._key = _key(spec["key_env"], self._where)
+        self._client = httpx.Client(
+            timeout=httpx.Timeout(spec["timeout_seconds"], connect=30),
+            headers={"Authorization": f"Bearer {self._key}"} if self._key else {},
+            limits=httpx.Limits(max_connections=self._concurrency),
+        )
+        self.version = "unknown"
+        """What the server says of itself in its `system_fingerprint` or `Server` header."""
+
+    def generate(self, requests: Iterable[Request]) -> Iterator[tuple[Request, Completion]]:
+        source, exhausted = iter(requests), False
+        running: dict[Future, Request] = {}
+        pool = ThreadPoolExecutor(self._concurrency)
+        try:
+            while not exhausted or running:
+                while not exhausted and len(running) < 2 * self._concurrency:
+                    request = next(source, None)
+                    if request is None:
+                        exhausted = True
+                    else:
+                        running[pool.submit(self._ask, request)] = request
+                if running:
+                    for done in wait(running, return_when=FIRST_COMPLETED).done:
+                        yield running.pop(done), done.result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _ask(self, request: Request) -> Completion:
+        """One answer, after as many attempts as it takes; the last failure is raised."""
+        sampling = request.sampling
+        body = {
+            "model": self._model,
+            "prompt": request.prompt,
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "max_tokens": sampling.max_tokens,
+            "seed": sampling.seed,
+            "stop": list(sampling.stop),
+        }
+        for attempt in range(ATTEMPTS):
+            try:
+                response = self._client.post(self._url, json=body)
+            except httpx.HTTPError as error:
+                problem, pause = f"{type(error).__name__}: {error}", 0.0
+            else:
+                if response.is_success:
+                    completion = self._read(response)
+                    if completion:
+                        return completion
+                    problem = f"status {response.status_code} with an answer that is not a completion"
+                elif response.status_code in RETRIED or response.status_code >= 500:
+                    problem = f"status {response.status_code}"
+                else:
+                    return self._refused(response)
+                pause = _seconds(response.headers.get("retry-after"))
+            if attempt + 1 < ATTEMPTS:
+                pause = min(LONGEST_PAUSE, max(pause, self._pause * 2**attempt))
+                logger.warning("%s: %s; again in %.1f s", self._url, self._clean(problem), pause)
+                time.sleep(pause)
+        raise InfrastructureError(
+            f"the model server gave no answer in {ATTEMPTS} attempts: {self._clean(problem)}",
+            where=f"{self._where}, {self._url}",
+            fix="see to the server, then run again: finished rows are in the journal and not asked for twice",
+        )
+
+    def _read(self, response: httpx.Response) -> Completion | None:
+        """The completion in a successful response; None when there is none in it."""
+        try:
+            answer = response.json()
+            choice, usage = answer["choices"][0], answer.get("usage") or {}
+            text = choice["text"]
+            if not isinstance(text, str):
+                return None
+            details = usage.get("prompt_tokens_details") or {}
+            self.version = str(answer.get("system_fingerprint") or response.headers.get("server") or self.version)
+            return Completion(
+                text=text,
+                finish_reason=str(choice.get("finish_reason")),
+                prompt_tokens=int(usage.get("prompt_tokens") or 0),
+                cached_tokens=int(details.get("cached_tokens") or 0),
+                output_tokens=int(usage.get("completion_tokens") or 0),
+            )
+        except (ValueError, KeyError, IndexError, TypeError, AttributeError):
+            return None
+
+    def _refused(self, response: httpx.Response) -> Completion:
+        """A request that the server will never answer: the prompt is too long, or the config is wrong."""
+        text = self._clean(response.text[:500])
+        if response.status_code in (400, 413, 422) and any(words in text.lower() for words in TOO_LONG):
+            return Completion("", PROMPT_TOO_LONG)
+        fixes = {401: "check the key in the variable that key_env names", 403: "check the key's rights"}
+        raise UserError(
+            f"the model server refused a request with status {response.status_code}: {text}",
+            where=f"{self._where}, {self._url}",
+            fix=fixes.get(response.status_code, "check `url` (it ends in /v1, mostly) and `model` of that entry"),
+        )
+
+    def _clean(self, text: str) -> str:
+        return text.replace(self._key, "[key]") if self._key else text
+
+
+def _key(variable: str | None, where: str) -> str:
+    if not variable:
+        return ""
+    key = os.environ.get(variable, "").strip()
+    if not key:
+        raise UserError(f"the environment variable {variable} is not set", where=where, fix=f"export {variable}=...")
+    return key
+
+
+def _seconds(header: str | None) -> float:
+    """Value of a Retry-After header that gives seconds; 0 for none and for dates."""
+    try:
+        return max(0.0, float(header or 0))
+    except ValueError:
+        return 0.0

@@ -1,0 +1,59 @@
+"""Corpus kind `jsonl`: a JSON Lines file, plain or compressed by gzip, with one source file a row."""
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from selfalign.corpora.base import Limits, RejectedFile, SourceFile, from_row
+from selfalign.errors import UserError
+from selfalign.packages import file_sha256
+
+GZIP_MAGIC = b"\x1f\x8b"
+
+
+def read(name: str, spec: dict, folder: str | None, limits: Limits) -> Iterator[SourceFile | RejectedFile]:
+    """Rows of the file `spec["path"]`, in its order."""
+    path = Path(spec["path"])
+    if not path.is_file():
+        raise UserError(
+            f"corpus {name!r}: there is no file {spec['path']!r}",
+            where=f"seeds.corpora.{name}.path",
+            fix="correct the path (relative paths start at the working directory)",
+        )
+    if spec.get("sha256"):
+        found = file_sha256(path)
+        if found != spec["sha256"]:
+            raise UserError(
+                f"corpus {name!r}: {path} has the hash {found}, not the configured {spec['sha256']}",
+                where=f"seeds.corpora.{name}.sha256",
+                fix="fetch the file again, or correct the hash if you meant to change the corpus",
+            )
+    return read_rows(path, path.name, spec, limits)
+
+
+def read_rows(path: Path, name: str, spec: dict, limits: Limits) -> Iterator[SourceFile | RejectedFile]:
+    """Source files of a JSON Lines file; a broken line is a file passed over, a broken archive an error."""
+    try:
+        with _open(path) as stream:
+            for number, line in enumerate(stream, 1):
+                if not line.strip():
+                    continue
+                place = f"{name}:{number}"
+                try:
+                    row = json.loads(line)
+                except (ValueError, RecursionError) as error:
+                    yield RejectedFile(place, "", "unreadable", f"not JSON: {error}")
+                    continue
+                yield from_row(row, spec, place, limits)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise UserError(
+            f"the corpus file is damaged: {error}", where=str(path), fix="fetch the file again; it may be cut off"
+        ) from error
+
+
+def _open(path: Path):
+    with open(path, "rb") as stream:
+        compressed = stream.read(2) == GZIP_MAGIC
+    return gzip.open(path, "rb") if compressed else open(path, "rb")

@@ -1,0 +1,129 @@
+"""Calls to the kernel: namespaces, mounts, capabilities, limits. Linux only, through the C library."""
+
+import ctypes
+import os
+import resource
+
+CLONE_NEWNS = 0x00020000
+CLONE_NEWUTS = 0x04000000
+CLONE_NEWIPC = 0x08000000
+CLONE_NEWUSER = 0x10000000
+CLONE_NEWPID = 0x20000000
+CLONE_NEWNET = 0x40000000
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND = 1, 2, 4, 8, 32, 4096
+MS_REC, MS_PRIVATE = 16384, 1 << 18
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 4, 36, 38
+CAPABILITY_VERSION = 0x20080522
+INNER_ID = 1000
+"""User and group that programs see themselves as."""
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _checked(result: int, what: str) -> None:
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
+
+
+def unshare(flags: int) -> None:
+    _checked(_libc.unshare(ctypes.c_int(flags)), f"unshare({flags:#x})")
+
+
+def setns(descriptor: int, kind: int) -> None:
+    _checked(_libc.setns(ctypes.c_int(descriptor), ctypes.c_int(kind)), "setns")
+
+
+def mount(source: str, target: str, kind: str | None, flags: int, options: str = "") -> None:
+    encode = lambda text: None if text is None else text.encode()  # noqa: E731
+    result = _libc.mount(encode(source), encode(target), encode(kind), ctypes.c_ulong(flags), options.encode())
+    _checked(result, f"mount {target}")
+
+
+def prctl(option: int, value: int) -> None:
+    zero = ctypes.c_ulong(0)
+    _checked(_libc.prctl(ctypes.c_int(option), ctypes.c_ulong(value), zero, zero, zero), f"prctl({option})")
+
+
+def drop_capabilities() -> None:
+    """Gives up every capability for good: none is left, and no program that is started can bring one."""
+    header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION, 0)
+    nothing = (ctypes.c_uint32 * 6)()
+    prctl(PR_SET_NO_NEW_PRIVS, 1)
+    _checked(_libc.capset(header, nothing), "capset")
+
+
+def become_nobody(user: int) -> None:
+    """The container's root (the case when the workflow runs as root) turns into an ordinary user, for real."""
+    if os.getuid() == 0:
+        os.setgroups([])
+        os.setresgid(user, user, user)
+        os.setresuid(user, user, user)
+
+
+def own_user_namespace(flags: int) -> None:
+    """Enters a new user namespace, in which this process is an ordinary user that may make further namespaces."""
+    user, group = os.getuid(), os.getgid()
+    unshare(CLONE_NEWUSER | flags)
+    for name, line in (("setgroups", "deny"), ("uid_map", f"{INNER_ID} {user} 1"), ("gid_map", f"{INNER_ID} {group} 1")):
+        with open(f"/proc/self/{name}", "w") as stream:
+            stream.write(line)
+
+
+def forbid_more_namespaces() -> bool:
+    """No user namespace can be made below this one; False where the kernel's setting cannot be written."""
+    try:
+        with open("/proc/sys/user/max_user_namespaces", "w") as stream:
+            stream.write("0")
+    except OSError:
+        return False
+    return True
+
+
+def private_mounts() -> None:
+    mount("none", "/", None, MS_REC | MS_PRIVATE)
+
+
+def own_proc() -> None:
+    mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+
+
+def own_temporary_folders(megabytes: int) -> None:
+    """An empty, size-limited /tmp, which /var/tmp and /dev/shm are other names of."""
+    options = f"size={megabytes}m,nr_inodes={max(megabytes, 1) * 256},mode=1777"
+    mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, options)
+    for other in ("/var/tmp", "/dev/shm"):
+        if os.path.isdir(other):
+            mount("/tmp", other, None, MS_BIND)
+
+
+def memory_now() -> tuple[int, int]:
+    """Bytes of address space and bytes in memory that this process has now."""
+    with open("/proc/self/statm") as stream:
+        pages = stream.read().split()
+    return int(pages[0]) * resource.getpagesize(), int(pages[1]) * resource.getpagesize()
+
+
+def set_limits(limits: dict, base_bytes: int, tasks: int) -> None:
+    """Resource limits of this process and what it starts.
+
+    Args:
+        limits: the configured limits; see :class:`selfalign.sandbox.limits.Limits`.
+        base_bytes: address space that the preloaded interpreter had already; it is not charged to the program.
+        tasks: processes and threads of this user that may exist at once.
+    """
+    seconds = int(limits["cpu_seconds"]) + 2  # a backstop: the worker stops the whole tree at the limit itself
+    disk = int(limits["disk_mb"]) << 20
+    wanted = {
+        resource.RLIMIT_CPU: seconds,
+        resource.RLIMIT_AS: base_bytes + (int(limits["memory_mb"]) << 20),
+        resource.RLIMIT_NPROC: tasks,
+        resource.RLIMIT_NOFILE: 256,
+        resource.RLIMIT_FSIZE: disk,
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_MSGQUEUE: 0,
+    }
+    for kind, value in wanted.items():
+        hard = resource.getrlimit(kind)[1]
+        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(kind, (value, value))

@@ -1,0 +1,67 @@
+"""The four uses of a language model: what each asks a row, and what it makes of the answer."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from selfalign.backends import Completion
+from selfalign.fewshots import PROMPTS
+from selfalign.stages.parsing import Rejected
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What a stage asks for one row.
+
+    Attributes:
+        text: the whole prompt.
+        prefix: its beginning, as far as other rows of the same group have it too; "" if none.
+        group: number of that prefix; rows are generated group by group.
+        prompt_id: name of the prefix and template, stored with what was generated.
+        stop: strings that end the answer; they are no part of it.
+    """
+
+    text: str
+    prefix: str
+    group: int
+    prompt_id: str
+    stop: tuple[str, ...]
+
+
+class Stage(Protocol):
+    """A use of a model.
+
+    Attributes:
+        name: of the stage, its template and its settings.
+        samples: answers to each prompt.
+    """
+
+    name: str
+    samples: int
+
+    def group(self, row: dict) -> int:
+        """The prompt's group, without making the prompt."""
+        ...
+
+    def prompt(self, row: dict) -> Prompt: ...
+
+    def parse(self, row: dict, sample: int, completion: Completion) -> dict | Rejected:
+        """The row made of an answer, without `generated`; or why there is none."""
+        ...
+
+    def seed_id(self, row: dict) -> str:
+        """Id of the seed that an input row descends from; its own where there are no seeds."""
+        ...
+
+
+def open_stage(name: str, settings: dict, model: dict, folder: str | None, prompts: Path = PROMPTS) -> Stage:
+    """The stage called `name`; `model` and `folder` decide the chat template of completions."""
+    if name == "completions":
+        from selfalign.stages.completions import Completions
+
+        return Completions(settings, model, folder, prompts)
+    from selfalign.stages.concepts import Concepts
+    from selfalign.stages.responses import Responses
+    from selfalign.stages.tasks import Tasks
+
+    return {"concepts": Concepts, "tasks": Tasks, "responses": Responses}[name](settings, prompts)

@@ -1,0 +1,103 @@
+"""What the stages' parsers share: reasons for dropping an answer, fenced code blocks, comparison of texts."""
+
+import ast
+import re
+from dataclasses import dataclass
+
+FENCE = "```"
+OPENING = re.compile(r"^[ ]{0,3}```+[ \t]*([\w+#.-]*)[ \t]*$")
+CLOSING = re.compile(r"^[ ]{0,3}```+[ \t]*$")
+PYTHON = ("", "python", "python3", "py")
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """An answer that is not kept: a reason of the stage (selfalign/reasons.py) and a detail for the reader."""
+
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced code block: language, code without fences, and the lines from its opening to after its closing."""
+
+    language: str
+    code: str
+    start: int
+    end: int
+    closed: bool
+
+    @property
+    def python(self) -> bool:
+        return self.language.lower() in PYTHON
+
+
+def invalid_unicode(text: str) -> str:
+    """Says what in the text is no valid Unicode; "" when all is.
+
+    A replacement mark comes from an engine that decoded broken bytes; UTF-8 can't hold lone surrogates at all.
+    """
+    for name, pattern in (("a lone surrogate", r"[\ud800-\udfff]"), ("a replacement mark", "\ufffd"), ("NUL", "\0")):
+        if match := re.search(pattern, text):
+            return f"{name} at character {match.start()}"
+    return ""
+
+
+def code_blocks(text: str) -> list[Block]:
+    """The fenced blocks of a text; the last one is not `closed` when the text ends inside it."""
+    blocks: list[Block] = []
+    lines = text.split("\n")
+    language, start = "", None
+    for number, line in enumerate(lines):
+        if start is None:
+            if match := OPENING.match(line):
+                language, start = match[1], number
+        elif CLOSING.match(line):
+            blocks.append(Block(language, "\n".join(lines[start + 1 : number]), start, number + 1, True))
+            start = None
+    if start is not None:
+        blocks.append(Block(language, "\n".join(lines[start + 1 :]), start, len(lines), False))
+    return blocks
+
+
+def parse_code(code: str) -> ast.Module | None:
+    """Syntax tree, or None for what is no Python (text that makes the parser itself give up included)."""
+    try:
+        return ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def is_stub(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether a function's body does nothing yet: docstring, `pass`, `...`, a bare not-implemented error."""
+    return all(_idle(statement) for statement in node.body)
+
+
+def _idle(statement: ast.stmt) -> bool:
+    if isinstance(statement, ast.Pass):
+        return True
+    if isinstance(statement, ast.Expr):
+        return isinstance(statement.value, ast.Constant)
+    if isinstance(statement, ast.Raise) and statement.exc is not None:
+        called = statement.exc.func if isinstance(statement.exc, ast.Call) else statement.exc
+        return isinstance(called, ast.Name) and called.id == "NotImplementedError"
+    return False
+
+
+def words(text: str) -> list[str]:
+    """Lower-case words and numbers."""
+    return re.findall(r"[^\W_]+", text.lower())
+
+
+def similarity(one: str, other: str, size: int = 3) -> float:
+    """Jaccard similarity of two texts' word n-grams, from 0 to 1."""
+    first, second = _ngrams(one, size), _ngrams(other, size)
+    return len(first & second) / len(first | second) if first | second else 1.0
+
+
+def _ngrams(text: str, size: int) -> set[tuple[str, ...]]:
+    found = words(text)
+    if len(found) < size:
+        return {tuple(found)} if found else set()
+    return {tuple(found[i : i + size]) for i in range(len(found) - size + 1)}

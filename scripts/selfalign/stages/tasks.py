@@ -1,0 +1,81 @@
+"""Concepts to a task: a new exercise of a drawn category and difficulty."""
+
+import ast
+import re
+
+from selfalign.backends import Completion
+from selfalign.rows import choose, row_id
+from selfalign.stages.fewshot import FewshotStage, unusable
+from selfalign.stages.parsing import Rejected, code_blocks, is_stub, parse_code, similarity
+
+COPY = 0.75  # similarity with a few-shot example's task from which on a task counts as copied
+
+# A heading or a property of the prompt, at the beginning of a line.
+LEAKED = re.compile(
+    r"^[ \t#*]*(\[(Properties|Task|Answer|Tests|Snippet|Concepts)\]|(category|language|difficulty|concepts)\s*:)",
+    re.IGNORECASE | re.MULTILINE,
+)
+SOLUTION_HEADING = re.compile(r"^[ \t#*\[]*(solution|answer|implementation|explanation)\b[\]*]*[ \t]*:?[ \t*]*$", re.I | re.M)
+DEFINITION = re.compile(r"^(?:async )?(?:def|class) .*(?:\n(?:[ \t]+.*)?)*", re.MULTILINE)
+
+
+class Tasks(FewshotStage):
+    """See :class:`selfalign.stages.Stage`. Category and difficulty are drawn by row id from the settings' weights."""
+
+    name = "tasks"
+    stop = ("\n[Properties]", "\n[Task]", "\n[Answer]")
+
+    def properties(self, row: dict) -> dict:
+        return {
+            "category": choose(row["id"], self.settings["categories"], "category"),
+            "difficulty": choose(row["id"], self.settings["difficulties"], "difficulty"),
+        }
+
+    def fields(self, row: dict) -> dict:
+        return {**self.properties(row), "concepts": row["concepts"]}
+
+    def parse(self, row: dict, sample: int, completion: Completion) -> dict | Rejected:
+        problem = unusable(completion)
+        if not problem and completion.finish_reason == "length":
+            problem = Rejected("truncated", f"{completion.output_tokens} tokens")
+        instruction = completion.text.strip()
+        problem = problem or self._filter(instruction)
+        if problem:
+            return problem
+        return {
+            "id": row_id("task", row["id"], instruction),
+            "seed_id": row["seed_id"],
+            "concepts_id": row["id"],
+            **self.properties(row),
+            "language": "python",
+            "concepts": row["concepts"],
+            "instruction": instruction,
+        }
+
+    def _filter(self, instruction: str) -> Rejected | None:
+        if match := LEAKED.search(instruction):
+            return Rejected("prompt_leakage", match[0].strip())
+        count = len(instruction.split())
+        if count < self.settings["min_words"]:
+            return Rejected("too_short", f"{count} words")
+        if count > self.settings["max_words"]:
+            return Rejected("too_long", f"{count} words")
+        if detail := shown_solution(instruction):
+            return Rejected("contains_solution", detail)
+        for example in self.bank.pool:
+            if (alike := similarity(instruction, example.task)) >= COPY:
+                return Rejected("copies_example", f"{example.slug}, similarity {alike:.2f}")
+        return None
+
+
+def shown_solution(instruction: str) -> str:
+    """Says what in a task is already a solution; "" for a plain task, which may show a signature or a call."""
+    if match := SOLUTION_HEADING.search(instruction):
+        return f"heading {match[0].strip()!r}"
+    pieces = [block.code for block in code_blocks(instruction)] + DEFINITION.findall(instruction)
+    for piece in pieces:
+        tree = parse_code(piece)
+        for node in ast.walk(tree) if tree else ():
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not is_stub(node):
+                return f"function {node.name!r} with a body"
+    return ""
