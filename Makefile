@@ -12,24 +12,27 @@ ACCELERATOR ?= $(shell nvidia-smi >/dev/null 2>&1 && echo gpu || echo cpu)
 PYTHON := .venv/bin/python
 SNAKEMAKE := $(PYTHON) -m snakemake
 PYTEST := $(PYTHON) -m pytest
+# Nothing from outside .venv: neither a user's own packages nor a path set for another project.
+export PYTHONNOUSERSITE := 1
+unexport PYTHONPATH PYTHONHOME
 CONFIGFILE := $(if $(CONFIG),--configfile $(CONFIG))
 SOURCES := scripts tests setup containers
 RULES := Snakefile rules/*.smk
 
-.PHONY: help setup run test unit lint format docs locks containers cluster bench clean
+.PHONY: help setup run test unit lint format docs locks containers cluster sandbox bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
 
 setup: ## install what is missing: system tools, .venv
-	@setup/system.sh
+	@ACCELERATOR=$(ACCELERATOR) setup/system.sh
 	@setup/environment.sh .venv local-$(ACCELERATOR) dev
 
 run: setup ## make everything of config.yaml (or CONFIG=file), print the scores
 	@$(SNAKEMAKE) --cores $(CORES) $(CONFIGFILE) $(TARGET)
-	@if [ -f results/report/summary.txt ]; then cat results/report/summary.txt; fi
+	@case $(TARGET) in all|report) echo "Report: $$PWD/results/report/report.html"; cat results/report/summary.txt ;; esac
 
-test: setup cluster containers lint ## set up, then check the code and run all tests
+test: setup cluster sandbox lint ## set up, then check the code and run all tests
 	@$(PYTEST) tests/unit tests/security tests/workflow
 
 unit: setup ## the fast tests
@@ -50,10 +53,13 @@ format: setup ## rewrite code in the project's format
 docs: setup ## write docs/config.md from the schema
 	@$(PYTHON) scripts/write_config_docs.py
 
-locks: ## resolve envs/requirements into the locks of envs/
-	@setup/compile_locks.sh
+locks: ## resolve envs/requirements into the locks of envs/ (UPGRADE=1: newest versions)
+	@setup/compile_locks.sh $(if $(UPGRADE),--upgrade)
 
-containers: setup ## build the sandbox image (resources/sandbox)
+containers: sandbox ## build the sandbox image and pack it as resources/sandbox/sandbox.sif
+	@containers/pack_sandbox.sh resources/sandbox/sandbox.sif
+
+sandbox: setup
 	@$(SNAKEMAKE) --cores $(CORES) --quiet all -- resources/sandbox/image.json
 
 cluster: ## the small environment of a cluster's login node
@@ -62,5 +68,5 @@ cluster: ## the small environment of a cluster's login node
 bench: setup ## measurements (see tests/bench)
 	@for script in seeds generation; do $(PYTHON) tests/bench/$$script.py; done
 
-clean: ## remove results; downloads, journal of this machine's software and images stay
+clean: ## remove results; downloaded models, corpora and images stay
 	rm -rf results .test

@@ -8,47 +8,101 @@ folder=$(realpath -m "$1")
 cd "$(dirname "$0")/.."
 . setup/common.sh
 
-command -v mmdebstrap >/dev/null || stop "mmdebstrap is missing, which builds the sandbox image" "do: run make setup (or install mmdebstrap)"
+# The same package index and lock give the same bytes: times, hash order and user ids are fixed.
+export SOURCE_DATE_EPOCH=1735689600 PYTHONHASHSEED=0 LC_ALL=C.UTF-8
+umask 022
+
+have mmdebstrap || stop "mmdebstrap is missing, which builds the sandbox image" "do: run make setup (or install mmdebstrap)"
 uv=$(find_uv)
 
 mkdir -p "$(dirname "$folder")"
-work=$(mktemp -d "$folder.XXXXXX")
-trap 'chmod -R u+w "$work" 2>/dev/null; rm -rf "$work"' EXIT
+# What an interrupted build left. A build that is going on holds its lock.
+exec 8>"$(dirname "$folder")/.$(basename "$folder").lock"
+flock 8
+rm -rf "$folder".build.*
+work=$(mktemp -d "$folder.build.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM HUP
 root="$work/rootfs"
+mkdir "$root"
 
-say "building the base system of the sandbox (mmdebstrap)"
-# Packages come from the machine's own configuration of apt; documentation and translations are left out.
-# Rerun with the same package index, it gives the same bytes.
-export SOURCE_DATE_EPOCH=1735689600
-mmdebstrap --quiet --variant=minbase --include=python3-minimal,libpython3-stdlib \
-    --dpkgopt='path-exclude=/usr/share/{man,doc,locale,info}/*' \
-    --customize-hook='rm -rf "$1"/var/cache/* "$1"/var/log/* "$1"/var/lib/apt/lists/* "$1"/usr/share/doc "$1"/usr/share/man' \
-    --customize-hook='rm -f "$1"/etc/hostname "$1"/etc/resolv.conf "$1"/var/lib/dpkg/*-old "$1"/etc/passwd- "$1"/etc/group- "$1"/etc/shadow-' \
-    "$(. /etc/os-release && echo "$VERSION_CODENAME")" "$root"
+release() { (. /etc/os-release && echo "${!1:-}"); }
+suite=$(release UBUNTU_CODENAME)
+suite=${suite:-$(release VERSION_CODENAME)}
+[ -n "$suite" ] || stop "/etc/os-release names no Debian or Ubuntu release" \
+    "do: build the image on a Debian or Ubuntu machine and copy resources/sandbox from there"
 
-rm -rf "$root/etc/apt"
+# sources: the machine's own sources of this release's packages, a line each; nothing if apt has fetched no lists.
+sources() {
+    local keyring options=""
+    for keyring in /usr/share/keyrings/{ubuntu,debian}-archive-keyring.gpg; do
+        if [ -f "$keyring" ]; then options="[signed-by=$keyring] "; break; fi
+    done
+    apt-get indextargets --format '$(ORIGIN) $(COMPONENT) $(RELEASE) $(REPO_URI)' 'Created-By: Packages' |
+        awk -v suite="$suite" -v options="$options" '
+            $1 ~ /^(Debian|Ubuntu)$/ && $2 == "main" && $3 ~ "^" suite "(-updates|-security)?$" { print "deb " options $4, $3, $2 }' |
+        sort -u
+}
 
-say "adding the packages of envs/sandbox.lock"
-python=$(cd "$root/usr/bin" && ls python3.* | grep -E '^python3\.[0-9]+$' | head -n 1)
-"$uv" pip install --quiet --require-hashes --python-version "${python#python}" --no-deps \
-    --target "$root/usr/lib/python3/dist-packages" -r envs/sandbox.lock
-# Byte code whose validity does not hang on time stamps, so that it is the same in every build.
-chroot_python() { if [ "$(id -u)" = 0 ]; then chroot "$root" "$@"; else unshare --map-auto --map-root-user chroot "$root" "$@"; fi; }
-chroot_python "/usr/bin/$python" -m compileall -q --invalidation-mode unchecked-hash -j 0 /usr/lib/python3/dist-packages "/usr/lib/$python" || true
+# base: the base system as a tar archive. Documentation, translations and package lists are left out.
+base() {
+    local exclude=() part
+    for part in doc man info locale lintian bug; do exclude+=(--dpkgopt="path-exclude=/usr/share/$part/*"); done
+    mmdebstrap --quiet --variant=essential --format=tar --include=python3-minimal,libpython3-stdlib,libstdc++6 \
+        "${exclude[@]}" "$suite" - "$@"
+}
 
+say "building the base system of the sandbox ($suite)"
+mapfile -t lines < <(sources)
+{ if [ ${#lines[@]} = 0 ]; then base; else printf '%s\n' "${lines[@]}" | base -; fi; } |
+    tar -x --preserve-permissions --no-same-owner --exclude='./dev/*' -C "$root" || stop \
+    "mmdebstrap could not build the base system (message above)" \
+    "do: as root, try apt-get update; without root, mmdebstrap needs newuidmap and entries for you in /etc/subuid and /etc/subgid"
+
+version=$(cd "$root/usr/bin" && printf '%s\n' python3.* | grep -E '^python3\.[0-9]+$' | head -n 1)
+version=${version#python}
+printf '3.11\n%s\n' "$version" | sort -V -C || stop "this distribution's Python is $version; the sandbox's packages need 3.11 or later" \
+    "do: build the image on Debian 12, Ubuntu 24.04 or later and copy resources/sandbox from there"
+
+say "adding the packages of envs/sandbox.lock (Python $version)"
+site="$root/usr/lib/python3/dist-packages"
+"$uv" pip install --quiet --require-hashes --no-deps --only-binary :all: --link-mode copy \
+    --python-version "$version" --python-platform x86_64-manylinux_2_28 --target "$site" -r envs/sandbox.lock
+for name in datasets tempdir wget; do install -m 644 containers/evalplus_offline.py "$site/$name.py"; done
+
+# What no program needs: package managers' state but for the list of packages, logs, caches, tests of the libraries,
+# commands with extra rights, and what the machine would name itself.
+rm -rf "$site"/bin "$site"/.lock "$site"/*.dist-info/RECORD "$site"/{numpy,pandas}/tests "$site"/numpy/*/tests "$root"/usr/share/{doc,man,info,locale,lintian,bug} \
+    "$root"/etc/apt "$root"/usr/lib/apt "$root"/var/{cache,log,lib/apt,lib/systemd,backups}/* "$root"/var/lib/dpkg/{info,alternatives,triggers} \
+    "$root"/var/lib/dpkg/*-old "$root"/etc/{hostname,resolv.conf,machine-id,passwd-,group-,shadow-,gshadow-} "$root"/boot/* "$root"/home/*
+find "$root" -xdev -type f -perm /6000 -exec chmod ug-s {} +
+find "$root"/{dev,proc,sys,tmp,run} -mindepth 1 -delete
 ln -sfn python3 "$root/usr/bin/python"
-grep -q '^sandbox:' "$root/etc/passwd" || echo 'sandbox:x:1000:1000::/tmp:/bin/sh' >>"$root/etc/passwd"
-grep -q '^sandbox:' "$root/etc/group" || echo 'sandbox:x:1000:' >>"$root/etc/group"
-# Mount points; what lies in them comes from the container engine.
-find "$root/dev" "$root/proc" "$root/sys" "$root/tmp" "$root/run" -mindepth 1 -delete 2>/dev/null || true
+sed -i '/^sandbox:/d' "$root"/etc/{passwd,group}
+echo 'sandbox:x:1000:1000::/tmp:/bin/sh' >>"$root/etc/passwd"
+echo 'sandbox:x:1000:' >>"$root/etc/group"
+# Mount points: for data, and for what the workflow runs.
 mkdir -p "$root/work" "$root/payload"
-chmod -R a+rX "$root"
 
-say "hashing the image"
+# image_python ARGUMENT...: the image's Python, run by the image's own loader; needs no rights, and no namespace.
+image_python() {
+    local loader library
+    loader=$(echo "$root"/usr/lib/*-linux-gnu/ld-linux*.so.?)
+    library="$(dirname "$loader"):$site/numpy.libs"
+    PYTHONHOME="$root/usr" "$loader" --library-path "$library" "$root/usr/bin/python$version" -B -s "$@"
+}
+# Byte code whose validity does not hang on time stamps. One process: its order decides what the files share.
+find "$root/usr" -name __pycache__ -prune -exec rm -rf {} +
+image_python -m compileall -q -f --invalidation-mode unchecked-hash -s "$root" -p / "$root/usr/lib/python$version" "$site"
+say "trying the image's packages"
+image_python -c 'import dateutil, evalplus.data.mbpp, evalplus.eval, evalplus.gen.util, numpy, pandas, pytest, sortedcontainers'
+chmod -R u+rwX,go+rX,go-w "$root"
+chmod 1777 "$root/tmp"
+
 python3 containers/tree_digest.py "$root" envs/sandbox.lock >"$work/image.json"
 rm -f "$folder/image.json"
 mkdir -p "$folder"
 rm -rf "$folder/rootfs"
 mv "$root" "$folder/rootfs"
 mv "$work/image.json" "$folder/image.json"
-say "sandbox image: $folder (digest $(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["digest"][:16])' "$folder/image.json"))"
+say "sandbox image: $folder ($(sed -n 's/.*"digest": "\(.\{16\}\).*/digest \1/p' "$folder/image.json"))"

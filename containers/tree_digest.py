@@ -1,7 +1,6 @@
-"""Digest of a folder's content, and the manifest of a sandbox image: `tree_digest.py FOLDER LOCK > image.json`.
+"""Digest of a folder's content, and the manifest of a sandbox image: `tree_digest.py ROOTFS LOCK > image.json`.
 
-The digest is the SHA-256 over a line for each entry, sorted by path: path, kind, executable or not, and the hash of a
-file's bytes or a link's target. Owners and times don't count. Standard library only.
+Standard library only: it is run before there is any environment.
 """
 
 import hashlib
@@ -9,34 +8,64 @@ import json
 import os
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 
-def tree_digest(folder: Path) -> str:
-    lines = []
+def entries(folder: Path) -> Iterator[str]:
+    """A line for each entry: path, kind, permissions, and a file's SHA-256 or a link's target. In no stated order."""
     for parent, folders, files in os.walk(folder):
         for name in [*folders, *files]:
             path = Path(parent, name)
-            relative = path.relative_to(folder).as_posix()
+            relative, mode = path.relative_to(folder).as_posix(), path.lstat().st_mode & 0o7777
             if path.is_symlink():
-                lines.append(f"{relative}\0link\0{os.readlink(path)}")
+                yield f"{relative}\0link\0\0{os.readlink(path)}"
             elif path.is_dir():
-                lines.append(f"{relative}\0folder")
+                yield f"{relative}\0folder\0{mode:o}\0"
             elif path.is_file():
-                kind = "program" if path.stat().st_mode & 0o111 else "file"
-                lines.append(f"{relative}\0{kind}\0{hashlib.sha256(path.read_bytes()).hexdigest()}")
-    return hashlib.sha256("\n".join(sorted(lines)).encode("utf-8", "surrogateescape")).hexdigest()
+                yield f"{relative}\0file\0{mode:o}\0{hashlib.sha256(path.read_bytes()).hexdigest()}"
+            else:
+                raise ValueError(f"{path}: neither file, folder nor link; an image holds nothing else")
+
+
+def tree_digest(folder: Path) -> str:
+    """SHA-256 over the sorted entries, as 64 hex digits. Owners and times don't count.
+
+    Raises:
+        ValueError: the tree holds a device, a pipe or a socket.
+    """
+    text = "\n".join(sorted(entries(folder)))
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def locked_packages(lock: Path) -> dict[str, str]:
+    """Version by name of the packages that a lock file pins."""
+    return dict(re.findall(r"^([A-Za-z0-9_.-]+)==([^\s\\;]+)", lock.read_text(), re.M))
+
+
+def system_packages(rootfs: Path) -> dict[str, str]:
+    """Version by name of the distribution's packages."""
+    return dict(re.findall(r"^Package: (\S+)\n(?:.+\n)*?Version: (\S+)$", status(rootfs), re.M))
+
+
+def status(rootfs: Path) -> str:
+    return (rootfs / "var" / "lib" / "dpkg" / "status").read_text()
 
 
 def manifest(rootfs: Path, lock: Path) -> dict:
+    """What image.json says of an image: its digest, and everything that is in it."""
     release = dict(re.findall(r'^(\w+)="?([^"\n]*)', (rootfs / "etc" / "os-release").read_text(), re.M))
-    packages = dict(re.findall(r"^([A-Za-z0-9_.-]+)==([^\s\\;]+)", lock.read_text(), re.M))
+    system = system_packages(rootfs)
+    interpreters = [name for name in system if re.fullmatch(r"python3\.\d+-minimal", name)]
     return {
         "digest": tree_digest(rootfs),
         "rootfs": "rootfs",
         "distribution": release.get("PRETTY_NAME", ""),
+        "suite": release.get("VERSION_CODENAME", ""),
+        "python": system[interpreters[0]].split("-")[0],
         "lock_sha256": hashlib.sha256(lock.read_bytes()).hexdigest(),
-        "packages": packages,
+        "packages": locked_packages(lock),
+        "system_packages": system,
     }
 
 

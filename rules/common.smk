@@ -166,8 +166,8 @@ def dataset_rows(wildcards):
 
 
 def dataset_generators(wildcards):
-    """Name, model and settings of each generator, once a shard, in the order of :func:`dataset_rows`."""
-    return dataset_spec(wildcards)["generators"]
+    """Name of the generator of each entry of :func:`dataset_rows`."""
+    return [generator for generator in dataset_spec(wildcards)["generators"] for _ in SHARDS]
 
 
 def dataset_models(wildcards):
@@ -228,11 +228,10 @@ def report_inputs(wildcards):
     return {
         "manifest": rules.write_manifest.output.manifest,
         "seeds": seed_shards(),
-        "rows": expand(
-            "results/generators/{generator}/{stage}/{shard}.jsonl",
-            stage=("concepts", "unique_tasks", "responses", "verdicts"),
-            **names,
-        ),
+        **{
+            stage: expand(f"results/generators/{{generator}}/{stage}/{{shard}}.jsonl", **names)
+            for stage in ("concepts", "unique_tasks", "responses", "verdicts")
+        },
         "counts": [
             *seed_counts,
             *expand("results/seeds/mined/{corpus}.files.counts.json", corpus=corpora),
@@ -259,3 +258,9 @@ def evaluation_usage():
         for benchmark, spec in config["evaluation"]["benchmarks"].items()
         for i in range(spec["shards"])
     ]
+
+
+def baseline_result(wildcards):
+    """The result that a checkpoint's is compared with: its base model's. A base model has none."""
+    base = base_model(wildcards.candidate)
+    return f"results/evaluation/{base}/{wildcards.benchmark}.json" if base != wildcards.candidate else []

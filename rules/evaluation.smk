@@ -54,6 +54,7 @@ rule score_completions:
         problems=rules.fetch_benchmark.output.problems,
         completions=completion_shards,
         image=SANDBOX,
+        baseline=baseline_result,
     output:
         result="results/evaluation/{candidate}/{benchmark}.json",
     log:

@@ -30,9 +30,6 @@ from selfalign.stages.parsing import Rejected
 logger = logging.getLogger("selfalign.generate")
 
 PROGRESS_SECONDS = 30.0
-# Rows whose samples are generated in turns: sample 1 of a row finds the row's own part of the prompt in the cache that
-# sample 0 filled, which requests that arrive together don't.
-ROWS_IN_TURN = 64
 
 
 @dataclass
@@ -93,14 +90,12 @@ class Job:
                 yield index, self.request(index, sample, prompt), prompt
 
     def missing(self, found: set[str]) -> Iterator[Request]:
-        """The requests not in `found`: by prefix, then in turns of some rows, first all their samples 0, then 1 ..."""
-        order = sorted(range(len(self.rows)), key=lambda index: self.stage.group(self.rows[index]))
-        for start in range(0, len(order), ROWS_IN_TURN):
-            turn = order[start : start + ROWS_IN_TURN]
-            for sample in range(self.stage.samples):
-                for index in turn:
-                    if self.keys[index, sample] not in found:
-                        yield self.request(index, sample, self.stage.prompt(self.rows[index]))
+        """The requests not in `found`, by prefix, and a row's samples together: what a cache serves best."""
+        for index in sorted(range(len(self.rows)), key=lambda index: self.stage.group(self.rows[index])):
+            samples = [sample for sample in range(self.stage.samples) if self.keys[index, sample] not in found]
+            if samples:
+                prompt = self.stage.prompt(self.rows[index])
+                yield from (self.request(index, sample, prompt) for sample in samples)
 
 
 def sampling_seed(stage: str, row: str, sample: int) -> int:
@@ -214,7 +209,6 @@ def generate(
                 progress.add(completion)
     finally:
         engine.close()
-    spent.prompt_tokens += engine.extra_prompt_tokens
     spent.engine_version = engine.version
     progress.end()
     return results

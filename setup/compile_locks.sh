@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Resolves envs/requirements/*.in into the hash-pinned locks of envs/. Locks hold no address of any index.
+# compile_locks.sh [--upgrade]: resolves envs/requirements/*.in into the hash-pinned locks of envs/, which hold no address
+# of any index. Versions that are locked already stay, unless --upgrade is given or the sources ask for others.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . setup/common.sh
@@ -7,6 +8,7 @@ cd "$(dirname "$0")/.."
 uv=$(find_uv)
 python_version=3.11
 sources=envs/requirements
+upgrade=("$@")
 
 # lock NAME ARGUMENT...: what a resolution needs beyond the common arguments.
 lock() {
@@ -14,11 +16,11 @@ lock() {
     shift
     say "resolving envs/$name.lock"
     "$uv" pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --python-version "$python_version" \
-        --custom-compile-command "make locks" --output-file "envs/$name.lock" "$@"
+        --custom-compile-command "make locks" --output-file "envs/$name.lock" "${upgrade[@]}" "$@"
 }
 
 cpu=(--override "$sources/overrides-cpu.txt")
-mapfile -t -O "${#cpu[@]}" cpu < <(torch_source)
+mapfile -t -O "${#cpu[@]}" cpu < <(torch_source "$(locked "$sources/model-cpu.in" torch)")
 linux=(--python-platform x86_64-manylinux_2_28)
 
 lock uv "$sources/uv.in"

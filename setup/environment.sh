@@ -14,9 +14,7 @@ for name in "$@"; do
 done
 
 stamp="$folder/.locks"
-# The place counts too: the programs of a moved environment point to where it was.
-wanted="$PWD/$folder
-$(sha256sum "${locks[@]}")"
+wanted=$(sha256sum "${locks[@]}")
 ready() { [ "$wanted" = "$(cat "$stamp" 2>/dev/null)" ] && [ -x "$folder/bin/python" ]; }
 if ready; then exit 0; fi
 
@@ -28,12 +26,10 @@ if ready; then exit 0; fi
 uv=$(find_uv)
 say "installing ${locks[*]} into $folder"
 rm -f "$stamp"
-options=(--quiet --allow-existing --python 3.11)
-[ "$(head -n 1 "$folder/.place" 2>/dev/null)" = "$PWD/$folder" ] || options=(--quiet --clear --python 3.11)
-"$uv" venv "${options[@]}" "$folder" || stop \
+# Relocatable, so that the repository can be moved or renamed.
+"$uv" venv --quiet --allow-existing --relocatable --python 3.11 "$folder" || stop \
     "no Python 3.11 could be had (message above)" \
     "do: install it (Debian 12: apt-get install python3.11 python3.11-venv; elsewhere: uv python install 3.11), then run make again"
-printf '%s\n' "$PWD/$folder" >"$folder/.place"
 torch=()
 for lock in "${locks[@]}"; do
     version=$(locked "$lock" torch)

@@ -67,12 +67,10 @@ class Backend(Protocol):
     Attributes:
         name: its kind, as in config.
         version: of the engine, as stored in rows.
-        extra_prompt_tokens: prompt tokens computed so far for no request's own sake (cache warm-ups).
     """
 
     name: str
     version: str
-    extra_prompt_tokens: int
 
     def generate(self, requests: Iterable[Request]) -> Iterator[tuple[Request, Completion]]:
         """Answers requests, each as soon as it is done; takes new ones only as fast as it works.

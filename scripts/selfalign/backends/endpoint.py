@@ -37,7 +37,6 @@ class EndpointBackend:
 
     def __init__(self, model: dict, pause: float = 1.0):
         spec = model["endpoint"]
-        self.extra_prompt_tokens = 0
         self._where = f"models.{model['name']}.endpoint"
         self._model, self._concurrency, self._pause = spec["model"], spec["concurrency"], pause
         self._url = spec["url"].rstrip("/") + "/completions"

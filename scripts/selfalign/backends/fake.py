@@ -36,7 +36,6 @@ class FakeBackend:
     version = "1"
 
     def __init__(self, model: dict):
-        self.extra_prompt_tokens = 0
         self.window: int = model["context"]
         self._hostile = HOSTILE.get(model["engine_args"].get("fake_mode", ""))
         self._seen: set[str] = set()

@@ -3,10 +3,10 @@
 import difflib
 import logging
 import os
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
+from multiprocessing import spawn
 from typing import Any
 
 from selfalign.backends import PROMPT_TOO_LONG, Completion, Request
@@ -46,9 +46,7 @@ class VllmBackend:
         from vllm.usage.usage_lib import UsageContext
 
         self.version = vllm.__version__
-        self.extra_prompt_tokens = 0
         self.window: int = model["context"]
-        self._warm: set[str] = set()
         arguments = engine_arguments(model, folder)
         try:
             with _main_is_not_rerun_by_children():
@@ -70,26 +68,25 @@ class VllmBackend:
         self._in_flight = 2 * self._engine.vllm_config.scheduler_config.max_num_seqs
 
     def generate(self, requests: Iterable[Request]) -> Iterator[tuple[Request, Completion]]:
+        """See the interface. A prefix needs no warm-up request: vLLM enters a prompt's blocks into its cache when it
+        schedules them, so that even requests of the same step share them.
+        """
         source, exhausted = iter(requests), False
         running: dict[str, Request] = {}
-        warming = held = None
-        while not exhausted or running or warming:
-            while not exhausted and not warming and len(running) < self._in_flight:
-                request, held = held or next(source, None), None
+        while not exhausted or running:
+            while not exhausted and len(running) < self._in_flight:
+                request = next(source, None)
                 if request is None:
                     exhausted = True
                     break
                 tokens = self._encode(request.prompt)
                 if len(tokens) + request.sampling.max_tokens > self.window:
                     yield request, Completion("", PROMPT_TOO_LONG, len(tokens))
-                elif request.prefix and request.prefix not in self._warm:
-                    warming, held = self._warm_up(request.prefix), request
                 else:
-                    running[self._add(request.key, tokens, self._parameters(request))] = request
-            for output in self._step() if running or warming else ():
-                if output.request_id == warming:
-                    warming = None
-                elif output.finished:
+                    self._add(request, tokens)
+                    running[request.key] = request
+            for output in self._step() if running else ():
+                if output.finished:
                     yield running.pop(output.request_id), _completion(output)
 
     def close(self) -> None:
@@ -100,26 +97,12 @@ class VllmBackend:
         bos = self._tokenizer.bos_token
         return self._tokenizer.encode(text, add_special_tokens=not (bos and text.startswith(bos)))
 
-    def _warm_up(self, prefix: str) -> str:
-        """Has a prefix computed alone: requests that arrive together don't find each other's in the cache."""
-        from vllm import SamplingParams
-
-        self._warm.add(prefix)
-        tokens = self._encode(prefix)
-        self.extra_prompt_tokens += len(tokens)
-        return self._add(f"warm-up-{len(self._warm)}", tokens, SamplingParams(max_tokens=1, temperature=0))
-
-    def _add(self, name: str, tokens: list[int], parameters: Any) -> str:
-        """Queues a request and returns the name that its output will carry."""
-        self._engine.add_request(name, {"prompt_token_ids": tokens}, parameters)
-        return name
-
-    def _parameters(self, request: Request) -> Any:
+    def _add(self, request: Request, tokens: list[int]) -> None:
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
         sampling = request.sampling
-        return SamplingParams(
+        parameters = SamplingParams(
             temperature=sampling.temperature,
             top_p=sampling.top_p,
             max_tokens=sampling.max_tokens,
@@ -127,6 +110,8 @@ class VllmBackend:
             seed=sampling.seed,
             output_kind=RequestOutputKind.FINAL_ONLY,
         )
+        (prompt,) = self._engine.renderer.render_cmpl([{"prompt_token_ids": tokens}])
+        self._engine.add_request(request.key, prompt, parameters)
 
     def _step(self) -> list:
         try:
@@ -201,16 +186,18 @@ def _completion(output: Any) -> Completion:
 
 @contextmanager
 def _main_is_not_rerun_by_children() -> Iterator[None]:
-    """Hides the main script's file, so that processes which vLLM spawns don't run the job's script once more."""
-    main = sys.modules["__main__"]
-    hidden = {name: getattr(main, name) for name in ("__file__", "__spec__") if hasattr(main, name)}
-    for name in hidden:
-        setattr(main, name, None)
+    """Keeps processes that vLLM spawns from importing the main script, which would run the whole job once more."""
+    original = spawn.get_preparation_data
+
+    def without_main(name: str) -> dict:
+        data = original(name)
+        return {key: value for key, value in data.items() if not key.startswith("init_main")}
+
+    spawn.get_preparation_data = without_main
     try:
         yield
     finally:
-        for name, value in hidden.items():
-            setattr(main, name, value)
+        spawn.get_preparation_data = original
 
 
 def _keep_console_quiet() -> None:

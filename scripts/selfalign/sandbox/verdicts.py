@@ -135,6 +135,10 @@ def _raised(report: dict) -> tuple[str, str]:
 def _ended(report: dict) -> tuple[str, str]:
     if report["checks_failed"]:
         return "assertion_failed", f"{report['checks_failed']} of {report['checks_run']} checks failed"
+    if report["test_failures"]:
+        return "assertion_failed", f"{report['test_failures']} unittest tests failed"
+    if report["test_errors"]:
+        return "error", f"{report['test_errors']} unittest tests raised an error"
     if report["thread_errors"]:
         return "error", f"in a thread: {report['thread_errors'][0]}"
     if not report["checks_run"]:

@@ -18,14 +18,14 @@ PREFILL = f"{FENCE}python\n"
 
 
 class Completions:
-    """See :class:`selfalign.stages.Stage`; `folder` is the model's, for its own chat template."""
+    """See :class:`selfalign.stages.Stage`; `folder` is the model's, for its tokenizer and chat template."""
 
     name = "completions"
 
-    def __init__(self, settings: dict, model: dict, folder: str | None, prompts: Path = PROMPTS):
+    def __init__(self, settings: dict, model: dict, folder: str, prompts: Path = PROMPTS):
         self._prompts = prompts
         self.samples: int = settings["samples"]
-        self._template = load_template(folder if model["chat_template"] == "native" else model["chat_template"])
+        self._template = load_template(folder, model["chat_template"])
         source = (prompts / "completions.jinja").read_text(encoding="utf-8")
         self._prompt_id = f"completions/{digest(source, self._template.prompt('', PREFILL))[:12]}"
 

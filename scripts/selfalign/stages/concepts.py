@@ -12,6 +12,7 @@ CODE = re.compile(
     r"^\s*(?:async\s+)?(?:def|class)\s+\w+.*:|^\s*(?:import|from)\s+[\w.]+(?:\s+(?:import|as)\b.*)?$|^\s*return\b.*\w|"
     r"[{};]|[=!<>]=|\w\s*=\s*\w"
 )
+SENTENCE = re.compile(r"^(?:it|this|that|these|there|here|we|you|i|let)\b", re.IGNORECASE)
 MARKER = re.compile(r"^\s*(?:[-*•]|\d+[.)]|\(\d+\))\s*")  # of a list's line
 
 
@@ -49,6 +50,7 @@ def phrases(text: str) -> list[str]:
     for line in text.splitlines():
         for part in re.split(r",(?![^(]*\))", MARKER.sub("", line)):
             phrase = re.sub(r"^and\s+", "", part.strip(" \t.;:\"'`*")).strip()
-            if phrase and re.search(r"[^\W\d_]", phrase) and len(phrase.split()) <= LONGEST_PHRASE:
+            worded = re.search(r"[^\W\d_]", phrase) and not SENTENCE.match(phrase)
+            if worded and len(phrase.split()) <= LONGEST_PHRASE:
                 found.setdefault(phrase.casefold(), phrase)
     return list(found.values())

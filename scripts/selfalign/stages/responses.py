@@ -8,7 +8,9 @@ from selfalign.rows import row_id
 from selfalign.stages.fewshot import FewshotStage, unusable
 from selfalign.stages.parsing import FENCE, Rejected, code_blocks, is_stub, parse_code
 
-TESTS_HEADING = re.compile(r"^[ \t]*(?:\[Tests?\]|#+[ \t]*Tests?:?|\*\*Tests?:?\*\*)[ \t]*$", re.IGNORECASE | re.MULTILINE)
+TESTS_HEADING = re.compile(
+    r"^[ \t]*(?:\[Tests?\]|#+[ \t]*Tests?:?|\*\*Tests?:?\*\*)[ \t]*$", re.IGNORECASE | re.MULTILINE
+)
 PLACEHOLDER = re.compile(
     r"#\s*(?:your (?:code|implementation|solution)|(?:rest of|remaining) (?:the )?code|(?:implement|write|add)\b.*\bhere)|"
     r"#\s*\.\.\.\s*$|\.\.\.\s*#\s*rest",

@@ -15,7 +15,9 @@ LEAKED = re.compile(
     r"^[ \t#*]*(\[(Properties|Task|Answer|Tests|Snippet|Concepts)\]|(category|language|difficulty|concepts)\s*:)",
     re.IGNORECASE | re.MULTILINE,
 )
-SOLUTION_HEADING = re.compile(r"^[ \t#*\[]*(solution|answer|implementation|explanation)\b[\]*]*[ \t]*:?[ \t*]*$", re.I | re.M)
+SOLUTION_HEADING = re.compile(
+    r"^[ \t#*\[]*(solution|answer|implementation|explanation)\b[\]*]*[ \t]*:?[ \t*]*$", re.I | re.M
+)
 DEFINITION = re.compile(r"^(?:async )?(?:def|class) .*(?:\n(?:[ \t]+.*)?)*", re.MULTILINE)
 
 
@@ -55,13 +57,13 @@ class Tasks(FewshotStage):
     def _filter(self, instruction: str) -> Rejected | None:
         if match := LEAKED.search(instruction):
             return Rejected("prompt_leakage", match[0].strip())
+        if detail := shown_solution(instruction):
+            return Rejected("contains_solution", detail)
         count = len(instruction.split())
         if count < self.settings["min_words"]:
             return Rejected("too_short", f"{count} words")
         if count > self.settings["max_words"]:
             return Rejected("too_long", f"{count} words")
-        if detail := shown_solution(instruction):
-            return Rejected("contains_solution", detail)
         for example in self.bank.pool:
             if (alike := similarity(instruction, example.task)) >= COPY:
                 return Rejected("copies_example", f"{example.slug}, similarity {alike:.2f}")

@@ -11,7 +11,6 @@ import os
 import threading
 
 HOOK = "__selfalign_checks__"
-ENTERED = "__selfalign_entered__"
 
 
 class Counter:
@@ -19,6 +18,7 @@ class Counter:
 
     def __init__(self):
         self.run = self.failed = 0
+        self.test_failures = self.test_errors = 0  # of unittest: tests, where the above are single checks
         self.thread_errors: list[str] = []
         self.entered: set[str] = set()
         self._depth = threading.local()
@@ -36,6 +36,10 @@ class Counter:
         self.run += 1
         self.failed += truth
         return truth
+
+    def enter(self, name: str) -> None:
+        """Notes that a function of the tests was called."""
+        self.entered.add(name)
 
     def wrap(self, method):
         """Counts calls of an assertion method; those that it makes of others are not counted again."""
@@ -147,7 +151,7 @@ class _Instrument(ast.NodeTransformer):
         name = ".".join(self.path)
         self.path.pop()
         if not isinstance(node, ast.ClassDef):
-            entered = ast.Expr(self._call("entered.add", ast.Constant(name), node.body[0]))
+            entered = ast.Expr(self._call("enter", ast.Constant(name), node.body[0]))
             has_docstring = ast.get_docstring(node, clean=False) is not None
             node.body.insert(int(has_docstring), ast.copy_location(entered, node.body[0]))
         return node
@@ -173,19 +177,21 @@ def count_unittest(counter: Counter) -> None:
             if name not in ("failureException", "failUnlessRaises"):
                 setattr(unittest.TestCase, name, counter.wrap(getattr(unittest.TestCase, name)))
 
-    def counting(method, failed=lambda arguments: True):
+    def counting(method):
         @functools.wraps(method)
-        def record(self, *arguments):
-            counter.failed += bool(failed(arguments))
-            return method(self, *arguments)
+        def record(self, test, error=None, *more):
+            outcome = more[0] if more else error  # addSubTest(test, subtest, outcome)
+            is_failure = method.__name__ == "addUnexpectedSuccess" or (
+                isinstance(outcome, tuple) and issubclass(outcome[0], AssertionError)
+            )
+            counter.test_failures += is_failure
+            counter.test_errors += not is_failure and outcome is not None
+            return method(self, test, *(() if error is None else (error,)), *more)
 
         return record
 
-    result = unittest.TestResult
-    result.addError = counting(result.addError)
-    result.addFailure = counting(result.addFailure)
-    result.addSubTest = counting(result.addSubTest, lambda arguments: arguments[2] is not None)
-    result.addUnexpectedSuccess = counting(result.addUnexpectedSuccess)
+    for name in ("addError", "addFailure", "addUnexpectedSuccess", "addSubTest"):
+        setattr(unittest.TestResult, name, counting(getattr(unittest.TestResult, name)))
 
     class Main(unittest.TestProgram):
         """`unittest.main`, which ends the tests instead of the process."""

@@ -35,6 +35,8 @@ class Report:
             "state": state,
             "checks_run": counter.run,
             "checks_failed": counter.failed,
+            "test_failures": counter.test_failures,
+            "test_errors": counter.test_errors,
             "thread_errors": counter.thread_errors[:3],
             **more,
         }
@@ -63,6 +65,7 @@ def run(request: dict, nonce: str, descriptor: int) -> None:
 def _run_program(request: dict, counter: checks.Counter, report: Report) -> None:
     _prepare_interpreter(request, counter)
     namespace = sys.modules["__main__"].__dict__
+    namespace["__name__"] = request.get("module", "__main__")
     phase = "solution"
     try:
         solution, tests = (ast.parse(request[part], f"{part}.py") for part in ("solution", "tests"))
@@ -108,7 +111,7 @@ def _prepare_interpreter(request: dict, counter: checks.Counter) -> None:
         text = request[part]
         linecache.cache[f"{part}.py"] = (len(text), None, text.splitlines(keepends=True), f"{part}.py")
     text = request["solution"] + "\n\n" + request["tests"]
-    with open(module.__file__, "w", encoding="utf-8", errors="surrogateescape") as stream:
+    with open(module.__file__, "w", encoding="utf-8", errors="replace") as stream:
         stream.write(text)
     sys.stdin = open(0, encoding="utf-8", closefd=False)
     sys.stdout = open(1, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
@@ -119,8 +122,6 @@ def _prepare_interpreter(request: dict, counter: checks.Counter) -> None:
     def in_thread(failure) -> None:
         if failure.exc_type is not SystemExit:
             counter.thread_errors.append(f"{failure.exc_type.__name__}: {failure.exc_value}"[:MAX_MESSAGE])
-            counter.failed += 0
-            sys.__stderr__.flush()
             traceback.print_exception(failure.exc_type, failure.exc_value, failure.exc_traceback)
 
     threading.excepthook = in_thread

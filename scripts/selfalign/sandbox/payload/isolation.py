@@ -56,16 +56,30 @@ def drop_capabilities() -> None:
 def become_nobody(user: int) -> None:
     """The container's root (the case when the workflow runs as root) turns into an ordinary user, for real."""
     if os.getuid() == 0:
+        _uncover_proc()
         os.setgroups([])
         os.setresgid(user, user, user)
         os.setresuid(user, user, user)
+        prctl(PR_SET_DUMPABLE, 1)  # the kernel hides /proc/self from its own process after a change of user
+
+
+def _uncover_proc() -> None:
+    """bubblewrap, run as root, covers parts of /proc; nested namespaces may mount their own only where none is."""
+    try:
+        own_proc()
+    except OSError:
+        pass  # the workers find out whether they can have their own, and say so
 
 
 def own_user_namespace(flags: int) -> None:
     """Enters a new user namespace, in which this process is an ordinary user that may make further namespaces."""
     user, group = os.getuid(), os.getgid()
     unshare(CLONE_NEWUSER | flags)
-    for name, line in (("setgroups", "deny"), ("uid_map", f"{INNER_ID} {user} 1"), ("gid_map", f"{INNER_ID} {group} 1")):
+    for name, line in (
+        ("setgroups", "deny"),
+        ("uid_map", f"{INNER_ID} {user} 1"),
+        ("gid_map", f"{INNER_ID} {group} 1"),
+    ):
         with open(f"/proc/self/{name}", "w") as stream:
             stream.write(line)
 
@@ -86,6 +100,10 @@ def private_mounts() -> None:
 
 def own_proc() -> None:
     mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+
+
+def hide_proc() -> None:
+    mount("tmpfs", "/proc", "tmpfs", MS_NOSUID | MS_NODEV | MS_RDONLY)
 
 
 def own_temporary_folders(megabytes: int) -> None:

@@ -22,10 +22,10 @@ PRELOADED = (
 ).split()
 
 
-def preload() -> list[str]:
-    """Imports what programs commonly import; what the image lacks is passed over and reported."""
+def preload(more: list[str]) -> list[str]:
+    """Imports what programs commonly import, and `more`; what the image lacks is passed over and reported."""
     missing = []
-    for name in PRELOADED:
+    for name in (*PRELOADED, *more):
         try:
             importlib.import_module(name)
         except ImportError:
@@ -72,7 +72,7 @@ def main() -> None:
     settings = frames.receive(requests)
     if settings is None:
         return
-    missing = preload()
+    missing = preload(settings["preload"])
     isolation.become_nobody(settings["user"])
     isolation.prctl(isolation.PR_SET_NO_NEW_PRIVS, 1)
     hands = [Hand(settings)]

@@ -132,6 +132,8 @@ class Execution:
                 pass
             os.close(descriptor)
         code = os.waitstatus_to_exitcode(status)
+        if usage.ru_utime + usage.ru_stime > self.limits["cpu_seconds"]:
+            self.killed = self.killed or "cpu"  # it ended between two looks
         return {
             "killed": self.killed,
             "exit": code if code >= 0 else None,
@@ -154,13 +156,13 @@ class Execution:
 
     def _become_program(self, pipes: dict[str, int]) -> None:
         """In the child: puts up the walls, then hands over to the harness. Does not return."""
+        channel = pipes["report"]
         try:
             os.setsid()
             if self.layers.namespaces:
                 isolation.unshare(isolation.CLONE_NEWNS | isolation.CLONE_NEWIPC)
                 isolation.own_temporary_folders(int(self.limits["disk_mb"]))
-                if self.layers.proc:
-                    isolation.own_proc()
+                (isolation.own_proc if self.layers.proc else isolation.hide_proc)()
             else:
                 os.environ["HOME"] = os.environ["TMPDIR"] = f"/tmp/{secrets.token_hex(8)}"
                 os.mkdir(os.environ["HOME"], 0o700)
@@ -168,13 +170,14 @@ class Execution:
             os.dup2(pipes["stdout"], 1)
             os.dup2(pipes["stderr"], 2)
             os.dup2(pipes["report"], REPORT_DESCRIPTOR, inheritable=False)
+            channel = REPORT_DESCRIPTOR
             os.closerange(REPORT_DESCRIPTOR + 1, MAX_DESCRIPTOR)
             os.chdir(os.environ["HOME"])
             isolation.set_limits(self.limits, self.base[0], self._tasks())
             isolation.drop_capabilities()
         except BaseException as error:
             report = {"nonce": self.nonce, "state": "setup", "message": repr(error)}
-            os.write(REPORT_DESCRIPTOR if os.path.exists("/proc/self/fd/3") else pipes["report"], json.dumps(report).encode())
+            os.write(channel, json.dumps(report).encode())
             os._exit(1)
         harness.run(self.request, self.nonce, REPORT_DESCRIPTOR)
 
@@ -223,7 +226,7 @@ class Execution:
 
     def _look_at_tree(self, wall: float) -> None:
         """Stops the program at its limits of CPU time and memory, summed over its processes, and of wall time."""
-        cpu, memory = tree_usage(os.getpid(), self.base[1])
+        cpu, memory = tree_usage(own_id_in_proc(), self.base[1])
         self.peak_tree_bytes = max(self.peak_tree_bytes, memory)
         if cpu > self.limits["cpu_seconds"]:
             self.killed = "cpu"
@@ -238,7 +241,7 @@ class Execution:
             os.kill(child, signal.SIGKILL)
             if not self.layers.namespaces:
                 os.killpg(child, signal.SIGKILL)
-                for process in descendants(os.getpid()):
+                for process in descendants(own_id_in_proc()):
                     os.kill(process, signal.SIGKILL)
         except ProcessLookupError:
             pass
@@ -271,6 +274,11 @@ def _tree(root: int) -> dict[int, list[str]]:
     return below
 
 
+def own_id_in_proc() -> int:
+    """This process's id as /proc shows it, which is another one where /proc is that of an outer namespace."""
+    return int(os.readlink("/proc/self"))
+
+
 def descendants(root: int) -> list[int]:
     return sorted(_tree(root))
 
@@ -291,7 +299,7 @@ def tree_usage(root: int, base_bytes: int) -> tuple[float, int]:
 def _reap_orphans() -> None:
     """Without a process namespace, orphans come to this worker: ends them until none is left."""
     while True:
-        for process in descendants(os.getpid()):
+        for process in descendants(own_id_in_proc()):
             try:
                 os.kill(process, signal.SIGKILL)
             except ProcessLookupError:
@@ -300,4 +308,3 @@ def _reap_orphans() -> None:
             os.waitpid(-1, 0)
         except ChildProcessError:
             return
-

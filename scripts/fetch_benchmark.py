@@ -1,0 +1,35 @@
+"""Fetches one benchmark and writes its problems in one form."""
+
+import logging
+from pathlib import Path
+
+from selfalign.adapter import run
+from selfalign.benchmarks.problems import parse_problems
+from selfalign.benchmarks.sources import describe, read_source
+from selfalign.io import write_jsonl
+
+logger = logging.getLogger(__name__)
+
+
+def main(name: str, spec: dict, output: str) -> None:
+    """Writes the benchmark's rows (see :mod:`selfalign.benchmarks.problems`).
+
+    Args:
+        name: the benchmark's name in the config.
+        spec: `kind` ("humaneval", "humaneval-plus", "mbpp-plus") and `source`.
+        output: JSON Lines file.
+    """
+    source = spec["source"]
+    data = read_source(source, Path(output).parent / ".packages")
+    count = write_jsonl(output, parse_problems(name, spec, data, describe(source)))
+    logger.info("%s: %d problems from %s", name, count, describe(source))
+
+
+if "snakemake" in globals():
+    run(
+        main,
+        snakemake,  # noqa: F821
+        name=snakemake.wildcards.benchmark,  # noqa: F821
+        spec=snakemake.params.spec,  # noqa: F821
+        output=snakemake.output.problems,  # noqa: F821
+    )

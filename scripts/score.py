@@ -1,0 +1,190 @@
+"""Scores the completions of one candidate on one benchmark, in the sandbox."""
+
+import logging
+from collections import Counter
+from pathlib import Path
+
+from selfalign.adapter import run
+from selfalign.benchmarks.scoring import EVALPLUS_MODULES, run_evalplus, run_tests
+from selfalign.errors import UserError
+from selfalign.io import read_json, read_jsonl, write_json
+from selfalign.sandbox import Limits, Sandbox
+from selfalign.sandbox.engines import harness_version
+from selfalign.statistics import compare_paired, mean_interval, pass_at_k, wilson
+
+logger = logging.getLogger(__name__)
+
+KS = (1, 10, 100)
+
+
+def main(
+    problems: str,
+    completions: list[str],
+    image: str,
+    limits: dict,
+    engine: str,
+    limit: int | None,
+    threads: int,
+    output: str,
+    candidate: str = "",
+    baseline: str | None = None,
+) -> None:
+    """Writes the result of one evaluation.
+
+    Args:
+        problems: the benchmark's rows.
+        completions: files of completion rows (`task_id`, `sample`, `solution`).
+        image: the sandbox image's manifest.
+        limits: of one execution, see :class:`selfalign.sandbox.Limits`.
+        engine: "auto", "apptainer" or "bubblewrap".
+        limit: how many of the problems, from the first, were to be answered; None for all.
+        threads: completions that run at the same time.
+        output: JSON file.
+        candidate: name of what is evaluated.
+        baseline: result file of the model to compare with, on the same problems.
+    """
+    rows = list(read_jsonl(problems))
+    asked = rows[:limit]
+    answers = [row for path in completions for row in read_jsonl(path)]
+    samples = group_answers(asked, answers)
+    kind = rows[0]["kind"]
+    preload = () if kind == "humaneval" else EVALPLUS_MODULES
+    with Sandbox.open(Path(image).parent, Limits(**limits), engine, threads, preload) as sandbox:
+        score = run_tests if kind == "humaneval" else run_evalplus
+        jobs = [(problem, answer) for problem in asked for answer in samples[problem["task_id"]]]
+        outcomes = list(score(sandbox, jobs))
+        used = sandbox.engine
+    packages = read_json(image).get("packages", {})
+    result = {
+        "candidate": candidate,
+        "benchmark": rows[0]["benchmark"],
+        "kind": kind,
+        "of": len(rows),
+        "limit": limit,
+        **summarise(asked, jobs, outcomes),
+        "versions": {
+            "scorer": "check(candidate)" if kind == "humaneval" else f"evalplus {packages.get('evalplus')}",
+            "sandbox_image": read_json(image)["digest"],
+            "sandbox_engine": used,
+            "harness": harness_version(),
+            "generated": first_generated(answers),
+        },
+    }
+    if baseline is not None:
+        result["comparison"] = compare_results(read_json(baseline), result)
+    write_json(output, result)
+    logger.info("%s on %s: pass@1 %.3f", candidate, result["benchmark"], result["pass_at_1"])
+
+
+def group_answers(problems: list[dict], answers: list[dict]) -> dict[str, list[dict]]:
+    """Completions by task id, in the order of their sample numbers; each problem must have the same number."""
+    grouped: dict[str, list[dict]] = {problem["task_id"]: [] for problem in problems}
+    for answer in answers:
+        if answer["task_id"] in grouped:
+            grouped[answer["task_id"]].append(answer)
+    sizes = Counter(len(items) for items in grouped.values())
+    if len(sizes) != 1 or 0 in sizes:
+        low = min(grouped, key=lambda task: len(grouped[task]))
+        raise UserError(
+            f"the problems don't have the same number of completions: {low!r} has {len(grouped[low])}",
+            where="completions",
+            fix="delete the completions of this candidate and benchmark, and rerun",
+        )
+    return {task: sorted(items, key=lambda item: item["sample"]) for task, items in grouped.items()}
+
+
+def first_generated(answers: list[dict]) -> dict:
+    """How the completions were made: the same for all of them, their seeds apart."""
+    generated = dict(answers[0].get("generated", {})) if answers else {}
+    sampling = {key: value for key, value in generated.get("sampling", {}).items() if key != "seed"}
+    return {**generated, **({"sampling": sampling} if sampling else {})}
+
+
+def summarise(problems: list[dict], jobs: list[tuple[dict, dict]], outcomes: list[dict]) -> dict:
+    """Scores over the problems.
+
+    Args:
+        problems: those that were asked.
+        jobs: (problem, answer) pairs.
+        outcomes: for each job `passed`, `verdict`, and for EvalPlus `base_passed` and `base_verdict`.
+
+    Returns:
+        `problems`, `samples` (a problem), `correct`, `pass_at_1`, `pass_at_k`, `interval95`, `interval_method`,
+        `truncated` (completions that hit the token limit), `verdicts` (counts), `per_problem`, and for EvalPlus
+        `base` with the scores on the base tests alone.
+    """
+    per_problem = {problem["task_id"]: [] for problem in problems}
+    for (problem, answer), outcome in zip(jobs, outcomes, strict=True):
+        per_problem[problem["task_id"]].append({**outcome, "truncated": bool(answer.get("truncated"))})
+    listed = [_per_problem(task, items) for task, items in per_problem.items()]
+    result = {
+        "problems": len(problems),
+        "samples": len(jobs) // len(problems),
+        **scores([(item["correct"], item["samples"]) for item in listed]),
+        "truncated": sum(bool(answer.get("truncated")) for _, answer in jobs),
+        "verdicts": dict(sorted(Counter(outcome["verdict"] for outcome in outcomes).items())),
+        "per_problem": listed,
+    }
+    if "base_passed" in outcomes[0]:
+        result["base"] = scores([(item["base_correct"], item["samples"]) for item in listed])
+    return result
+
+
+def _per_problem(task: str, items: list[dict]) -> dict:
+    """One problem's line: `passed` and `verdict` are those of the first sample, the counts those of all."""
+    line = {
+        "task_id": task,
+        "passed": items[0]["passed"],
+        "verdict": items[0]["verdict"],
+        "reason": items[0].get("reason", ""),
+        "truncated": items[0]["truncated"],
+        "samples": len(items),
+        "correct": sum(item["passed"] for item in items),
+    }
+    if "base_passed" in items[0]:
+        line |= {"base_passed": items[0]["base_passed"], "base_verdict": items[0]["base_verdict"]}
+        line["base_correct"] = sum(item["base_passed"] for item in items)
+    return line
+
+
+def scores(counts: list[tuple[int, int]]) -> dict:
+    """pass@k and the interval of pass@1 from (correct, samples) of each problem."""
+    samples = counts[0][1]
+    estimates = {
+        str(k): sum(pass_at_k(total, correct, k) for correct, total in counts) / len(counts) for k in KS if k <= samples
+    }
+    if samples == 1:
+        interval, method = wilson(sum(correct for correct, _ in counts), len(counts)), "Wilson, over problems"
+    else:
+        interval = mean_interval([correct / total for correct, total in counts])
+        method = "normal, over problems' mean scores"
+    return {
+        "correct": sum(correct for correct, _ in counts),
+        "pass_at_1": estimates["1"],
+        "pass_at_k": estimates,
+        "interval95": list(interval),
+        "interval_method": method,
+    }
+
+
+def compare_results(base: dict, tuned: dict) -> dict:
+    """The paired comparison of two result files of one benchmark, on each problem's first sample."""
+    solved = [{item["task_id"]: item["passed"] for item in result["per_problem"]} for result in (base, tuned)]
+    return {"with": base.get("candidate", ""), **compare_paired(*solved)}
+
+
+if "snakemake" in globals():
+    run(
+        main,
+        snakemake,  # noqa: F821
+        problems=snakemake.input.problems,  # noqa: F821
+        completions=list(snakemake.input.completions),  # noqa: F821
+        image=snakemake.input.image,  # noqa: F821
+        baseline=snakemake.input.get("baseline") or None,
+        limits=snakemake.params.limits,  # noqa: F821
+        engine=snakemake.params.engine,  # noqa: F821
+        limit=snakemake.params.limit,  # noqa: F821
+        threads=snakemake.threads,  # noqa: F821
+        candidate=snakemake.wildcards.candidate,  # noqa: F821
+        output=snakemake.output.result,  # noqa: F821
+    )

@@ -1,0 +1,1 @@
+"""Benchmarks: where their files come from (`sources`), and their problems in one form (`problems`)."""

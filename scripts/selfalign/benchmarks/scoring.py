@@ -1,0 +1,87 @@
+"""Completions to outcomes, in the sandbox: by a benchmark's own tests, or by EvalPlus."""
+
+from collections.abc import Iterator
+
+from selfalign.errors import InfrastructureError, UserError
+from selfalign.sandbox import Sandbox
+from selfalign.sandbox.verdicts import printable
+
+EVALPLUS_MODULES = ("evalplus.eval", "evalplus.gen.util")
+"""Imported once in the container."""
+
+DATASETS = {"humaneval-plus": "humaneval", "mbpp-plus": "mbpp"}
+"""Kind -> EvalPlus's name of it."""
+
+INPUT_SECONDS = 20.0
+"""Least wall-clock limit of one input. EvalPlus's own 1 s (4 s as used by many) flips verdicts on a busy machine."""
+REFERENCE_FACTOR = 10.0
+"""Limit of one input as a multiple of the reference solution's time; EvalPlus's own is 4."""
+JOB_LIMITS = {"cpu_seconds": 600, "wall_seconds": 1800, "memory_mb": 8192}
+"""Of one completion with all its inputs and the reference's run: far above what a right one needs."""
+
+Job = tuple[dict, dict]
+"""A problem's row and a completion's row."""
+
+OUTSIDE = {"cpu": "timeout", "wall": "timeout", "memory": "memory", "output": "output_limit"}
+
+
+def run_tests(sandbox: Sandbox, jobs: list[Job]) -> Iterator[dict]:
+    """Outcomes by the benchmark's `check(candidate)`; the module is not `__main__`, as in the benchmark's own runner."""
+    requests = (
+        {"solution": answer["solution"], "tests": problem["tests"], "module": "candidate"} for problem, answer in jobs
+    )
+    for result in sandbox.judged(requests):
+        yield {"passed": result.passed, "verdict": result.verdict, "reason": result.reason}
+
+
+def run_evalplus(sandbox: Sandbox, jobs: list[Job]) -> Iterator[dict]:
+    """Outcomes by EvalPlus's functions; a problem is solved when base and extra tests are passed.
+
+    Raises:
+        UserError: the image lacks EvalPlus.
+        InfrastructureError: the scorer itself failed.
+    """
+    limits = {key: max(value, sandbox.limits.as_dict()[key]) for key, value in JOB_LIMITS.items()}
+    requests = (
+        {
+            "kind": "evalplus",
+            "dataset": DATASETS[problem["kind"]],
+            "problem": problem["evalplus"],
+            "solution": answer["solution"],
+            "input_seconds": INPUT_SECONDS,
+            "factor": REFERENCE_FACTOR,
+            "limits": limits,
+        }
+        for problem, answer in jobs
+    )
+    for (problem, _), facts in zip(jobs, sandbox.exchange(requests), strict=True):
+        yield evalplus_outcome(facts, problem["task_id"])
+
+
+def evalplus_outcome(facts: dict, task: str) -> dict:
+    """The outcome that a worker's facts about a scoring job amount to."""
+    report = facts["report"] or {}
+    if report.get("state") == "raised":
+        if report["type"] == "EvalPlusMissingError":
+            raise UserError(
+                f"EvalPlus can't be imported in the sandbox image: {report['message']}",
+                where="resources/sandbox",
+                fix="rebuild the image: delete resources/sandbox and run `make containers`",
+            )
+        raise InfrastructureError(
+            f"EvalPlus failed on {task}: {report['type']}: {report['message']}", where=printable(facts["stderr_tail"])
+        )
+    if report.get("state") == "scored" and not facts["killed"]:
+        base, plus = report["scores"]["base"], report["scores"]["plus"]
+    else:
+        base = plus = OUTSIDE.get(facts["killed"], "early_exit")
+    words = {"pass": "passed", "fail": "assertion_failed"}
+    base, plus = words.get(base, base), words.get(plus, plus)
+    passed = base == plus == "passed"
+    return {
+        "passed": passed,
+        "verdict": plus if base == "passed" else base,
+        "base_passed": base == "passed",
+        "base_verdict": base,
+        "reason": "" if passed else "in the extra tests" if base == "passed" else "in the base tests",
+    }

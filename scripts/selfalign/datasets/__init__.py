@@ -1,0 +1,1 @@
+"""Verdicts to instruction-tuning pairs."""

@@ -1,0 +1,1 @@
+"""The report: one page made from files that the other stages wrote."""

@@ -1,0 +1,237 @@
+"""The sandbox: one container a shard, several workers in it, results in the order of the programs."""
+
+import logging
+import os
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from selfalign.errors import InfrastructureError, UserError
+from selfalign.io import read_json
+from selfalign.sandbox import engines
+from selfalign.sandbox.container import Container, ContainerLost
+from selfalign.sandbox.limits import Limits
+from selfalign.sandbox.program import Program, static_verdict
+from selfalign.sandbox.verdicts import Result, judge
+
+logger = logging.getLogger(__name__)
+
+ATTEMPTS = 3
+"""Starts of a container, and tries of one request, before the machine is held to be at fault."""
+AHEAD = 2
+"""Requests a worker that are under way at once, so that none waits for the host."""
+
+
+class Sandbox:
+    """Runs programs in a container. Made by :meth:`open`; use as a context manager."""
+
+    def __init__(self, image: Path, manifest: dict, limits: Limits, engine: str, workers: int, preload: tuple):
+        self.image, self.limits, self.workers = image, limits, workers
+        self.digest: str = manifest["digest"]
+        self.preload = list(preload)
+        self.executed = 0
+        self.cpu_seconds = 0.0
+        self._engines = engines.candidates(engine)
+        self._container: Container | None = None
+        self._start()
+
+    @classmethod
+    def open(
+        cls,
+        image_folder: str | Path,
+        limits: Limits | dict,
+        engine: str = "auto",
+        workers: int | None = None,
+        preload: tuple[str, ...] = (),
+    ) -> "Sandbox":
+        """Starts a container.
+
+        Args:
+            image_folder: folder with `rootfs/` and `image.json` (made by containers/build_sandbox.sh).
+            limits: of each program.
+            engine: "apptainer", "bubblewrap", or "auto" for the first of them that works here.
+            workers: programs that run at the same time; the number of cores when None.
+            preload: modules to import once in the container beside the usual ones.
+
+        Raises:
+            UserError: no image, or no engine is installed.
+            InfrastructureError: the container does not start.
+        """
+        folder = Path(image_folder).resolve()
+        if not (folder / "image.json").is_file() or not (folder / "rootfs").is_dir():
+            raise UserError(
+                "the sandbox image is missing or incomplete", where=str(folder), fix="build it with `make containers`"
+            )
+        limits = limits if isinstance(limits, Limits) else Limits(**limits)
+        workers = workers or len(os.sched_getaffinity(0))
+        return cls(folder, read_json(folder / "image.json"), limits, engine, workers, preload)
+
+    @property
+    def engine(self) -> str:
+        """The engine in use."""
+        return self._container.engine
+
+    @property
+    def layers(self) -> dict:
+        """Which layers of isolation the kernel granted to the workers."""
+        return self._container.hello["layers"]
+
+    def run(self, programs: Iterable[Program | tuple[str, str]]) -> list[Result]:
+        """Results of the programs, in their order."""
+        return list(self.stream(programs))
+
+    def stream(self, programs: Iterable[Program | tuple[str, str]]) -> Iterator[Result]:
+        """Results in the order of the programs, each as soon as it and those before it are known."""
+        programs = [program if isinstance(program, Program) else Program(*program) for program in programs]
+        known = {index: verdict for index, program in enumerate(programs) if (verdict := static_verdict(program))}
+        pending = [index for index in range(len(programs)) if index not in known]
+        results = self.judged(
+            {"solution": programs[index].solution, "tests": programs[index].tests} for index in pending
+        )
+        for index in range(len(programs)):
+            yield known[index] if index in known else next(results)
+
+    def judged(self, requests: Iterable[dict]) -> Iterator[Result]:
+        """Verdicts on requests that are run as they are, without a look at their texts first.
+
+        Args:
+            requests: `solution`, `tests`, and, where the text shall not be `__main__`, its `module` name.
+        """
+        return (judge(answer, self.limits.as_dict()) for answer in self.exchange(requests))
+
+    def exchange(self, requests: Iterable[dict]) -> Iterator[dict]:
+        """Sends requests to the workers and gives the facts about them in the order of the requests.
+
+        A request whose worker or container was lost is sent again; after :data:`ATTEMPTS` tries the machine is held to
+        be at fault.
+        """
+        waiting: deque[tuple[int, dict]] = deque()
+        source = enumerate(requests)
+        under_way: dict[int, dict] = {}
+        tries: dict[int, int] = {}
+        answers: dict[int, dict] = {}
+        due = 0
+        exhausted = False
+        while True:
+            while not exhausted and len(under_way) + len(waiting) < AHEAD * self.workers:
+                item = next(source, None)
+                exhausted = item is None
+                if item:
+                    waiting.append(item)
+            if not waiting and not under_way:
+                return
+            try:
+                while waiting:
+                    number, request = waiting[0]
+                    self._container.send({**request, "id": number})
+                    under_way[number] = request
+                    waiting.popleft()
+                answer = self._container.receive(self._patience(under_way.values()))
+            except ContainerLost as error:
+                logger.warning("the sandbox was lost, starting it again: %s", error)
+                for number in sorted(under_way, reverse=True):
+                    waiting.appendleft((number, under_way.pop(number)))
+                    self._count_try(tries, number, str(error))
+                self._start()
+                continue
+            number = answer.pop("id")
+            request = under_way.pop(number)
+            if self._must_repeat(answer):
+                self._count_try(tries, number, self._fault(answer))
+                waiting.appendleft((number, request))
+                continue
+            self.executed += 1
+            self.cpu_seconds += answer["cpu_seconds"]
+            answers[number] = answer
+            while due in answers:
+                yield answers.pop(due)
+                due += 1
+
+    def _must_repeat(self, answer: dict) -> bool:
+        return bool(self._fault(answer))
+
+    @staticmethod
+    def _fault(answer: dict) -> str:
+        """The machine's fault that an answer tells of, or an empty string."""
+        if "lost" in answer:
+            return answer["lost"]
+        if (answer["report"] or {}).get("state") == "setup":
+            return f"the walls around a program could not be put up: {answer['report']['message']}"
+        if answer["signal"] == 9 and not answer["killed"]:
+            return "a program was killed by something other than its limits: is the machine out of memory?"
+        return ""
+
+    @staticmethod
+    def _count_try(tries: dict[int, int], number: int, fault: str) -> None:
+        tries[number] = tries.get(number, 0) + 1
+        if tries[number] >= ATTEMPTS:
+            raise InfrastructureError(
+                f"request {number + 1} could not be executed in {ATTEMPTS} tries: {fault}",
+                where="sandbox",
+                fix="look at the machine's memory and at the log above, then run the same command again",
+            )
+
+    def _patience(self, requests: Iterable[dict]) -> float:
+        """Seconds after which a silent container is held to hang: every limit is enforced inside long before."""
+        longest = max(request.get("limits", {}).get("wall_seconds", self.limits.wall_seconds) for request in requests)
+        return AHEAD * longest + 120
+
+    def _start(self) -> None:
+        """Starts the container: the first engine that works; each of them is tried again once more."""
+        self.close()
+        settings = {
+            "limits": self.limits.as_dict(),
+            "workers": self.workers,
+            "user": engines.UNPRIVILEGED,
+            "user_tasks": _tasks_of_user(),
+            "preload": self.preload,
+        }
+        faults = []
+        for attempt in range(2):
+            for engine in self._engines:
+                try:
+                    self._container = Container(engine, self.image, settings)
+                except InfrastructureError as error:
+                    logger.warning("attempt %d: %s", attempt + 1, error)
+                    faults.append(error.what)
+                    continue
+                self._engines = [engine]
+                self._log_layers()
+                return
+            time.sleep(1)
+        raise InfrastructureError(
+            "no sandbox could be started:\n" + "\n".join(f"  - {fault}" for fault in dict.fromkeys(faults)),
+            where=str(self.image),
+            fix="docs/sandbox.md says what each engine needs; without a sandbox nothing is executed",
+        )
+
+    def _log_layers(self) -> None:
+        layers = self.layers
+        logger.info("sandbox: %s, %d workers, layers %s", self.engine, self.workers, layers)
+        for name, why in layers["missing"].items():
+            logger.warning("sandbox: this machine does not grant %s to programs (%s); see docs/sandbox.md", name, why)
+
+    def close(self) -> None:
+        if self._container is not None:
+            self._container.stop()
+            self._container = None
+
+    def __enter__(self) -> "Sandbox":
+        return self
+
+    def __exit__(self, *exc) -> None:
+        self.close()
+
+
+def _tasks_of_user() -> int:
+    """Processes and threads of the user that programs run as, for kernels that count them all together."""
+    user = os.geteuid() or engines.UNPRIVILEGED
+    count = 0
+    for process in Path("/proc").iterdir():
+        try:
+            if process.name.isdigit() and process.stat().st_uid == user:
+                count += sum(1 for _ in (process / "task").iterdir())
+        except OSError:
+            continue
+    return count

@@ -1,0 +1,91 @@
+"""Scores with their uncertainty, and the paired comparison of two models on the same problems."""
+
+from collections.abc import Mapping, Sequence
+from math import comb, sqrt
+
+Z95 = 1.959963984540054
+"""Normal quantile of a two-sided 95 % interval."""
+
+
+def wilson(successes: int, trials: int, z: float = Z95) -> tuple[float, float]:
+    """Wilson's score interval of a proportion (E. B. Wilson 1927)."""
+    if trials <= 0 or not 0 <= successes <= trials:
+        raise ValueError(f"{successes} of {trials} is no proportion")
+    share = successes / trials
+    centre = share + z * z / (2 * trials)
+    spread = z * sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
+    scale = 1 + z * z / trials
+    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
+
+
+def pass_at_k(samples: int, correct: int, k: int) -> float:
+    """Unbiased estimate of the chance that one of k samples is right (Chen et al. 2021, equation 1).
+
+    Args:
+        samples: drawn for a problem, at least k.
+        correct: how many of them are right.
+    """
+    if not 0 <= correct <= samples or not 1 <= k <= samples:
+        raise ValueError(f"pass@{k} of {correct} right among {samples}")
+    return 1.0 - comb(samples - correct, k) / comb(samples, k)
+
+
+def mean_interval(values: Sequence[float], z: float = Z95) -> tuple[float, float]:
+    """Normal interval of a mean over problems, for scores that are themselves means over samples; within [0, 1]."""
+    count = len(values)
+    mean = sum(values) / count
+    if count == 1:
+        return 0.0, 1.0
+    error = z * sqrt(sum((value - mean) ** 2 for value in values) / (count - 1) / count)
+    return max(0.0, mean - error), min(1.0, mean + error)
+
+
+def mcnemar_exact(gained: int, lost: int) -> float:
+    """Two-sided exact p-value of McNemar's test: the discordant pairs against a fair coin.
+
+    Args:
+        gained: problems that only the second solves.
+        lost: problems that only the first solves.
+    """
+    discordant = gained + lost
+    tail = sum(comb(discordant, count) for count in range(min(gained, lost) + 1)) / 2**discordant
+    return min(1.0, 2 * tail)
+
+
+def paired_difference_interval(gained: int, lost: int, pairs: int, z: float = Z95) -> tuple[float, float]:
+    """Adjusted Wald interval of the difference of two paired proportions (Bonett and Price 2012)."""
+    up, down = (gained + 1) / (pairs + 2), (lost + 1) / (pairs + 2)
+    error = z * sqrt((up + down - (up - down) ** 2) / (pairs + 2))
+    return max(-1.0, up - down - error), min(1.0, up - down + error)
+
+
+def compare_paired(base: Mapping[str, bool], tuned: Mapping[str, bool]) -> dict:
+    """Compares two models on the problems that both were asked.
+
+    Args:
+        base, tuned: problem -> solved. Both must hold the same problems.
+
+    Returns:
+        `problems`, `both`, `neither`, `gained` and `lost` (counts, seen from `tuned`), `difference` of the pass rates,
+        its `interval95` (Bonett and Price), `p_value` (exact McNemar), and `method`.
+    """
+    if set(base) != set(tuned):
+        odd = sorted(set(base) ^ set(tuned))
+        raise ValueError(f"the two models were not asked the same problems: {len(odd)} differ, the first is {odd[0]!r}")
+    if not base:
+        raise ValueError("there is no problem to compare on")
+    gained = sum(tuned[problem] and not base[problem] for problem in base)
+    lost = sum(base[problem] and not tuned[problem] for problem in base)
+    both = sum(base[problem] and tuned[problem] for problem in base)
+    low, high = paired_difference_interval(gained, lost, len(base))
+    return {
+        "problems": len(base),
+        "both": both,
+        "neither": len(base) - both - gained - lost,
+        "gained": gained,
+        "lost": lost,
+        "difference": (gained - lost) / len(base),
+        "interval95": [low, high],
+        "p_value": mcnemar_exact(gained, lost),
+        "method": "exact McNemar; adjusted Wald interval (Bonett and Price 2012)",
+    }

@@ -1,0 +1,78 @@
+"""Fine-tunes a base model on a dataset: a checkpoint that loads with plain transformers and vLLM."""
+
+from pathlib import Path
+
+from selfalign.adapter import run
+from selfalign.training.job import TrainingJob
+from selfalign.training.launch import launch, visible_gpus
+
+
+def main(
+    name: str,
+    train: str,
+    held_out: str | None,
+    base: str,
+    model: dict,
+    spec: dict,
+    folder: str,
+    work: str,
+    card: str,
+    training: str,
+    kept: str,
+    rejected: str,
+    counts: str,
+    threads: int | None = None,
+    processes: int | None = None,
+) -> None:
+    """Trains checkpoint `name`.
+
+    Args:
+        name: the checkpoint's name.
+        train, held_out: pair rows (JSON Lines); `held_out` may be empty or None.
+        base: folder of the base model, with its manifest.
+        model: the base model's config entry; `name` and `chat_template` are read.
+        spec: the checkpoint's config entry; `dataset` and `recipe` are read.
+        folder: where the model goes. work: where resumable checkpoints go, outside the rule's outputs.
+        card, training, kept, rejected, counts: paths of the other outputs.
+        threads: CPU threads.
+        processes: how many devices; all visible GPUs when None, or the CPU.
+    """
+    job = TrainingJob(
+        name=name,
+        dataset_name=spec["dataset"],
+        train=train,
+        held_out=held_out,
+        base=base,
+        model={"name": model["name"], "chat_template": model["chat_template"]},
+        recipe=spec["recipe"],
+        folder=folder,
+        work=work,
+        card=card,
+        training=training,
+        kept=kept,
+        rejected=rejected,
+        counts=counts,
+        threads=threads,
+    )
+    launch(job, processes or max(visible_gpus(), 1))
+
+
+if "snakemake" in globals():
+    run(
+        main,
+        snakemake,
+        name=snakemake.wildcards.checkpoint,
+        train=snakemake.input.train,
+        held_out=snakemake.input.held_out,
+        base=str(Path(snakemake.input.base).parent),
+        model=snakemake.params.model,
+        spec=snakemake.params.spec,
+        folder=str(Path(snakemake.output.model).parent),
+        work=f"results/.journal/training/{snakemake.wildcards.checkpoint}",
+        card=snakemake.output.card,
+        training=snakemake.output.training,
+        kept=snakemake.output.kept,
+        rejected=snakemake.output.rejected,
+        counts=snakemake.output.counts,
+        threads=snakemake.threads,
+    )

@@ -1,0 +1,276 @@
+"""Backends: the endpoint's failures against a small server of our own, the fake's promises, keys of requests."""
+
+import json
+import logging
+import threading
+from collections import Counter
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from generation import MODEL, prompts_folder, tasks
+
+from selfalign.backends import PROMPT_TOO_LONG, Request, Sampling, open_backend, request_key, serving_identity
+from selfalign.backends.endpoint import ATTEMPTS, EndpointBackend
+from selfalign.errors import InfrastructureError, UserError
+from selfalign.stages import open_stage
+
+KEY = "sk-very-secret"
+SAMPLING = Sampling(0.7, 0.9, 32, ("\n\n",), 11)
+
+
+def request(number: int = 0, prompt: str = "", **sampling) -> Request:
+    return Request(str(number), "row", prompt or f"prompt {number}", "", SAMPLING, 0)
+
+
+def completion(body: dict) -> dict:
+    return {
+        "choices": [{"text": f"answer to {body['prompt']}", "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 7, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 4}},
+    }
+
+
+class Server:
+    """A model server that follows a script: the n-th request gets the n-th (status, body, headers), then good ones."""
+
+    def __init__(self, script=()):
+        self.script, self.seen, self.busy, self.most_busy = list(script), [], 0, 0
+        self.lock = threading.Lock()
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                with outer.lock:
+                    outer.seen.append((self.path, body, dict(self.headers)))
+                    step = outer.script.pop(0) if outer.script else (200, None, {})
+                    outer.busy += 1
+                    outer.most_busy = max(outer.most_busy, outer.busy)
+                try:
+                    self.answer(*step, body)
+                finally:
+                    with outer.lock:
+                        outer.busy -= 1
+
+            def answer(self, status, text, headers, body):
+                if status == "hang up":
+                    self.connection.close()
+                    return
+                data = (json.dumps(completion(body)) if text is None else text).encode()
+                self.send_response(status)
+                for name, value in {**headers, "Content-Length": str(len(data))}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(data)
+
+            def log_message(self, *arguments):
+                pass
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.http.server_address[1]}/v1"
+        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.http.shutdown()
+        self.http.server_close()
+
+
+@pytest.fixture
+def serve():
+    servers = []
+
+    def start(*script):
+        servers.append(Server(script))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+def backend(server: Server, **endpoint) -> EndpointBackend:
+    spec = {"url": server.url, "model": "small", "key_env": None, "concurrency": 4, "timeout_seconds": 30, "revision": ""}
+    return EndpointBackend({**MODEL, "engine": "endpoint", "endpoint": {**spec, **endpoint}}, pause=0.001)
+
+
+def answers(engine, requests) -> dict:
+    return {asked.key: answer for asked, answer in engine.generate(requests)}
+
+
+def test_a_request_says_everything_and_the_answer_is_read(serve):
+    server = serve()
+    (answer,) = answers(backend(server), [request()]).values()
+    path, body, headers = server.seen[0]
+    assert path == "/v1/completions"
+    assert body == {
+        "model": "small",
+        "prompt": "prompt 0",
+        "temperature": 0.7,
+        "top_p": 0.9,
+        "max_tokens": 32,
+        "seed": 11,
+        "stop": ["\n\n"],
+    }
+    assert "Authorization" not in headers
+    assert (answer.text, answer.finish_reason) == ("answer to prompt 0", "stop")
+    assert (answer.prompt_tokens, answer.cached_tokens, answer.output_tokens) == (7, 4, 3)
+
+
+def test_all_requests_are_answered_with_no_more_at_once_than_allowed(serve):
+    server = serve()
+    got = answers(backend(server, concurrency=3), (request(n) for n in range(40)))
+    assert {key: answer.text for key, answer in got.items()} == {str(n): f"answer to prompt {n}" for n in range(40)}
+    assert server.most_busy <= 3
+
+
+def test_requests_are_taken_only_as_fast_as_they_are_answered(serve):
+    taken = []
+
+    def source():
+        for number in range(100):
+            taken.append(number)
+            yield request(number)
+
+    stream = backend(serve(), concurrency=2).generate(source())
+    next(stream)
+    assert len(taken) <= 5
+    stream.close()
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        (429, "slow down", {}),
+        (429, "slow down", {"Retry-After": "0"}),
+        (500, "oops", {}),
+        (503, "", {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}),
+        ("hang up", "", {}),
+        (200, "not json", {}),
+        (200, "{}", {}),
+        (200, '{"choices": []}', {}),
+        (200, '{"choices": [{"text": null}]}', {}),
+        (200, "[]", {}),
+    ],
+)
+def test_passing_troubles_are_tried_again(serve, failure):
+    server = serve(failure, failure)
+    (answer,) = answers(backend(server), [request()]).values()
+    assert answer.text == "answer to prompt 0"
+    assert len(server.seen) == 3
+
+
+@pytest.mark.parametrize(("failure", "words"), [((500, "", {}), "status 500"), ((200, "x", {}), "not a completion")])
+def test_lasting_trouble_is_the_machines_fault_and_names_server_and_status(serve, failure, words):
+    server = serve(*[failure] * 50)
+    with pytest.raises(InfrastructureError, match=words) as error:
+        answers(backend(server), [request()])
+    assert server.url in str(error.value)
+    assert len(server.seen) == ATTEMPTS
+
+
+def test_a_server_that_is_not_there(serve):
+    server = serve()
+    server.http.server_close()
+    with pytest.raises(InfrastructureError, match="ConnectError"):
+        answers(backend(server), [request()])
+
+
+def test_a_wrong_key_is_told_without_the_key(serve, monkeypatch, caplog):
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setenv("OUR_KEY", KEY)
+    server = serve((500, KEY, {}), (401, f'{{"error": "Incorrect API key provided: {KEY}"}}', {}))
+    with pytest.raises(UserError, match="status 401.*Incorrect API key") as error:
+        answers(backend(server, key_env="OUR_KEY"), [request()])
+    assert server.seen[0][2]["Authorization"] == f"Bearer {KEY}"
+    assert KEY not in str(error.value) + repr(error.value) + caplog.text
+    assert "OUR_KEY" in str(error.value) or "key_env" in str(error.value)
+
+
+def test_a_missing_key_names_the_variable(serve, monkeypatch):
+    monkeypatch.delenv("OUR_KEY", raising=False)
+    with pytest.raises(UserError, match="OUR_KEY is not set"):
+        backend(serve(), key_env="OUR_KEY")
+
+
+def test_a_wrong_model_name_is_not_tried_again(serve):
+    server = serve((404, "The model `small` does not exist.", {}))
+    with pytest.raises(UserError, match="404.*does not exist"):
+        answers(backend(server), [request()])
+    assert len(server.seen) == 1
+
+
+def test_a_prompt_beyond_the_servers_window_is_an_answer_of_its_own(serve):
+    message = "This model's maximum context length is 2048 tokens. However, you requested 4000 tokens"
+    (answer,) = answers(backend(serve((400, message, {}))), [request()]).values()
+    assert (answer.finish_reason, answer.text) == (PROMPT_TOO_LONG, "")
+
+
+def test_one_bad_request_ends_the_stream_and_leaves_no_thread_waiting(serve):
+    server = serve((404, "no", {}))
+    with pytest.raises(UserError):
+        answers(backend(server, concurrency=2), (request(n) for n in range(1000)))
+    assert len(server.seen) < 20
+
+
+# The fake.
+
+
+def fake_requests(folder, count=300):
+    stage = open_stage("responses", {"fewshots": 2, "prefixes": 1, "samples": 1}, MODEL, None, folder)
+    for number, row in enumerate(tasks(count)):
+        prompt = stage.prompt(row)
+        yield row, stage, Request(str(number), row["id"], prompt.text, prompt.prefix, Sampling(0.7, 1.0, 400, (), 5), 0)
+
+
+def test_the_fake_is_called_fake_and_answers_the_same_in_any_company(tmp_path):
+    asked = [request for _, _, request in fake_requests(prompts_folder(tmp_path), 30)]
+    engine = open_backend(MODEL, None)
+    assert engine.name == "fake"
+    together = answers(engine, asked)
+    alone = {r.key: answers(open_backend(MODEL, None), [r])[r.key].text for r in asked}
+    assert {key: answer.text for key, answer in together.items()} == alone
+
+
+def test_a_fixed_share_of_the_fakes_responses_is_good_wrong_cut_and_malformed(tmp_path):
+    kinds = Counter()
+    for row, stage, asked in fake_requests(prompts_folder(tmp_path)):
+        answer = answers(open_backend(MODEL, None), [asked])[asked.key]
+        parsed = stage.parse(row, 0, answer)
+        kinds[getattr(parsed, "reason", None) or ("wrong" if "1 + a" in parsed["solution"] else "good")] += 1
+    assert set(kinds) == {"good", "wrong", "truncated", "no_tests"}
+    assert 0.5 < kinds["good"] / 300 < 0.7
+    assert min(kinds.values()) > 15
+
+
+def test_the_fake_at_temperature_zero_ignores_the_seed():
+    def text(temperature, seed):
+        asked = Request("k", "row", "x [Concepts]\n[Task]\n", "", Sampling(temperature, 1.0, 100, (), seed), 0)
+        return answers(open_backend(MODEL, None), [asked])["k"].text
+
+    assert text(0, 1) == text(0, 2)
+    assert text(1, 1) != text(1, 2)
+
+
+# Keys.
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"temperature": 0.6}, {"top_p": 0.8}, {"max_tokens": 31}, {"stop": ("x",)}, {"seed": 12}],
+)
+def test_every_part_of_the_sampling_is_part_of_the_key(change):
+    identity = serving_identity(MODEL, "r")
+    changed = Sampling(**{**SAMPLING.__dict__, **change})
+    assert request_key(identity, "p", SAMPLING, 0) != request_key(identity, "p", changed, 0)
+
+
+def test_model_prompt_and_sample_are_part_of_the_key():
+    keys = {
+        request_key(serving_identity({**MODEL, **model}, revision), prompt, SAMPLING, sample)
+        for model in ({}, {"engine": "vllm"}, {"dtype": "bfloat16"}, {"engine_args": {"quantization": "fp8"}})
+        for revision in ("a", "b")
+        for prompt in ("p", "q")
+        for sample in (0, 1)
+    }
+    assert len(keys) == 32
+    same = serving_identity({**MODEL, "name": "other", "context": 1, "engine_args": {"max_num_seqs": 1}}, "a")
+    assert request_key(same, "p", SAMPLING, 0) in keys
