@@ -25,8 +25,7 @@ def main(
     Args:
         tasks: files of tasks, one a shard.
         benchmarks: files that no task may overlap.
-        near_duplicates: the generator's `tasks.near_duplicates`.
-        decontaminate: the config's `seeds.decontaminate`.
+        near_duplicates, decontaminate: the generator's `tasks.near_duplicates` and `tasks.decontaminate`.
         unique_tasks: output files, in the order of `tasks`.
 
     Raises:

@@ -28,8 +28,8 @@ def main(name: str, spec: dict, output: str) -> None:
 if "snakemake" in globals():
     run(
         main,
-        snakemake,  # noqa: F821
-        name=snakemake.wildcards.benchmark,  # noqa: F821
-        spec=snakemake.params.spec,  # noqa: F821
-        output=snakemake.output.problems,  # noqa: F821
+        snakemake,
+        name=snakemake.wildcards.benchmark,
+        spec=snakemake.params.spec,
+        output=snakemake.output.problems,
     )

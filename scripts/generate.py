@@ -233,7 +233,11 @@ class Progress:
         now = time.monotonic()
         if now - self._said >= PROGRESS_SECONDS:
             self._said = now
-            self._say(f"about {(now - self._started) / spent.generated * (self._total - spent.generated):.0f} s to go")
+            left = (now - self._started) / spent.generated * (self._total - spent.generated)
+            # Before the first wave of answers is in, their number says nothing about the pace.
+            self._say(
+                f"about {left:.0f} s to go" if spent.generated * 20 >= self._total else "too early for an estimate"
+            )
 
     def end(self) -> None:
         self._say("done")
@@ -282,19 +286,19 @@ def write_rows(job: Job, results: dict[str, dict], model_name: str, out: StageWr
 
 
 if "snakemake" in globals():
-    stage = snakemake.params.stage  # noqa: F821
-    name = snakemake.params.model["name"]  # noqa: F821
+    stage = snakemake.params.stage
+    name = snakemake.params.model["name"]
     run(
         main,
-        snakemake,  # noqa: F821
+        snakemake,
         stage=stage,
-        rows=snakemake.input.rows,  # noqa: F821
-        model=snakemake.params.model,  # noqa: F821
-        folder=str(Path(snakemake.input.model).parent),  # noqa: F821
-        settings=snakemake.params.settings,  # noqa: F821
+        rows=snakemake.input.rows,
+        model=snakemake.params.model,
+        folder=str(Path(snakemake.input.model).parent),
+        settings=snakemake.params.settings,
         # By model and not by generator: generators that share a model share what is the same in their requests.
         journal=f"results/.journal/{stage}/{name}",
-        writer="_".join(snakemake.wildcards),  # noqa: F821
-        shard=snakemake.params.get("shard"),  # noqa: F821
-        **{key: snakemake.output[key] for key in ("kept", "rejected", "counts", "usage")},  # noqa: F821
+        writer="_".join(snakemake.wildcards),
+        shard=snakemake.params.get("shard"),
+        **{key: snakemake.output[key] for key in ("kept", "rejected", "counts", "usage")},
     )

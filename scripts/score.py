@@ -176,15 +176,15 @@ def compare_results(base: dict, tuned: dict) -> dict:
 if "snakemake" in globals():
     run(
         main,
-        snakemake,  # noqa: F821
-        problems=snakemake.input.problems,  # noqa: F821
-        completions=list(snakemake.input.completions),  # noqa: F821
-        image=snakemake.input.image,  # noqa: F821
+        snakemake,
+        problems=snakemake.input.problems,
+        completions=list(snakemake.input.completions),
+        image=snakemake.input.image,
         baseline=snakemake.input.get("baseline") or None,
-        limits=snakemake.params.limits,  # noqa: F821
-        engine=snakemake.params.engine,  # noqa: F821
-        limit=snakemake.params.limit,  # noqa: F821
-        threads=snakemake.threads,  # noqa: F821
-        candidate=snakemake.wildcards.candidate,  # noqa: F821
-        output=snakemake.output.result,  # noqa: F821
+        limits=snakemake.params.limits,
+        engine=snakemake.params.engine,
+        limit=snakemake.params.limit,
+        threads=snakemake.threads,
+        candidate=snakemake.wildcards.candidate,
+        output=snakemake.output.result,
     )

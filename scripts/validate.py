@@ -104,13 +104,13 @@ def _verdict_row(row: dict, result: Result) -> dict:
 if "snakemake" in globals():
     run(
         main,
-        snakemake,  # noqa: F821
-        responses=snakemake.input.responses,  # noqa: F821
-        image=snakemake.input.image,  # noqa: F821
-        limits=snakemake.params.limits,  # noqa: F821
-        engine=snakemake.params.engine,  # noqa: F821
+        snakemake,
+        responses=snakemake.input.responses,
+        image=snakemake.input.image,
+        limits=snakemake.params.limits,
+        engine=snakemake.params.engine,
         journal="results/.journal/verdicts",
-        writer="_".join(snakemake.wildcards),  # noqa: F821
-        threads=snakemake.threads,  # noqa: F821
-        **{key: snakemake.output[key] for key in ("verdicts", "rejected", "counts", "usage")},  # noqa: F821
+        writer="_".join(snakemake.wildcards),
+        threads=snakemake.threads,
+        **{key: snakemake.output[key] for key in ("verdicts", "rejected", "counts", "usage")},
     )

@@ -35,7 +35,7 @@ REASONS: dict[str, dict[str, str]] = {
         "exact_duplicate": "the same code, white space aside",
         "near_duplicate": "Jaccard similarity with a kept seed at or above the threshold",
         "contaminated": "overlaps a benchmark",
-        "over_limit": "beyond seeds.limit",
+        "over_limit": "beyond seeds.limit, hence not looked at",
     },
     "concepts": {
         "truncated": "the answer hit the token limit",

@@ -94,7 +94,7 @@ class Run:
             rows=str(self.folder / "rows.jsonl"),
             model={**MODEL, **(model or {})},
             folder=options.pop("weights", None),
-            settings={**SETTINGS[self.stage], **(settings or {})},
+            settings={**SETTINGS.get(self.stage, {}), **(settings or {})},
             journal=str(self.parent / "journal"),
             writer=self.writer,
             prompts=str(self.parent / "prompts"),

@@ -67,7 +67,7 @@ class Server:
 
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.http.server_address[1]}/v1"
-        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+        threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True).start()
 
     def close(self):
         self.http.shutdown()
@@ -88,7 +88,14 @@ def serve():
 
 
 def backend(server: Server, **endpoint) -> EndpointBackend:
-    spec = {"url": server.url, "model": "small", "key_env": None, "concurrency": 4, "timeout_seconds": 30, "revision": ""}
+    spec = {
+        "url": server.url,
+        "model": "small",
+        "key_env": None,
+        "concurrency": 4,
+        "timeout_seconds": 30,
+        "revision": "",
+    }
     return EndpointBackend({**MODEL, "engine": "endpoint", "endpoint": {**spec, **endpoint}}, pause=0.001)
 
 
@@ -178,7 +185,7 @@ def test_a_wrong_key_is_told_without_the_key(serve, monkeypatch, caplog):
     caplog.set_level(logging.DEBUG)
     monkeypatch.setenv("OUR_KEY", KEY)
     server = serve((500, KEY, {}), (401, f'{{"error": "Incorrect API key provided: {KEY}"}}', {}))
-    with pytest.raises(UserError, match="status 401.*Incorrect API key") as error:
+    with pytest.raises(UserError, match=r"status 401.*Incorrect API key") as error:
         answers(backend(server, key_env="OUR_KEY"), [request()])
     assert server.seen[0][2]["Authorization"] == f"Bearer {KEY}"
     assert KEY not in str(error.value) + repr(error.value) + caplog.text
@@ -193,7 +200,7 @@ def test_a_missing_key_names_the_variable(serve, monkeypatch):
 
 def test_a_wrong_model_name_is_not_tried_again(serve):
     server = serve((404, "The model `small` does not exist.", {}))
-    with pytest.raises(UserError, match="404.*does not exist"):
+    with pytest.raises(UserError, match=r"404.*does not exist"):
         answers(backend(server), [request()])
     assert len(server.seen) == 1
 

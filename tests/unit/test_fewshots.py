@@ -56,7 +56,11 @@ def test_a_query_continues_its_prefix_in_the_form_of_the_examples(folder):
 
 
 def test_the_examples_of_a_prefix_spread_over_categories_and_difficulties(folder):
-    for slug, category, difficulty in (("one", "class", "easy"), ("two", "program", "hard"), ("three", "function", "hard")):
+    for slug, category, difficulty in (
+        ("one", "class", "easy"),
+        ("two", "program", "hard"),
+        ("three", "function", "hard"),
+    ):
         path = folder / "examples" / f"{slug}.yaml"
         path.write_text(yaml.safe_dump(example(slug, category, difficulty)), encoding="utf-8")
     for chosen in bank(folder, fewshots=3, prefixes=6).sets:
@@ -158,4 +162,4 @@ def test_the_projects_own_examples_do_not_contain_the_headings_of_prompts(stage)
 
 
 def test_prompts_are_where_the_rules_expect_them(root):
-    assert PROMPTS == root / "prompts"
+    assert root / "prompts" == PROMPTS

@@ -82,6 +82,7 @@ def test_the_order_and_the_files_of_rows_do_not_matter(tmp_path):
     shuffled = list(ROWS)
     random.Random(1).shuffle(shuffled)
     assert gather(tmp_path, [shuffled[:17], shuffled[17:]], out="second") == wanted
+    assert gather(tmp_path, [shuffled[::-1]], out="third") == wanted  # also turns round rows of one id
 
 
 def test_the_limit_keeps_the_lowest_ids_and_counts_the_rest(tmp_path):

@@ -1,6 +1,7 @@
 """The generation loop: resume, reuse, the same bytes whatever the shards, no row lost."""
 
 import logging
+from itertools import chain, pairwise
 
 import pytest
 from generation import MODEL, Run, concepts, prompts_folder, seeds, tasks
@@ -198,7 +199,12 @@ EXPECTED = {
         "unclosed": "malformed",
         "surrogate": "invalid_unicode",
     },
-    "tasks": {"empty": "empty", "endless": "truncated", "unclosed": "contains_solution", "surrogate": "invalid_unicode"},
+    "tasks": {
+        "empty": "empty",
+        "endless": "truncated",
+        "unclosed": "contains_solution",
+        "surrogate": "invalid_unicode",
+    },
     "responses": {
         "empty": "empty",
         "endless": "truncated",
@@ -240,7 +246,7 @@ def test_requests_come_by_prefix_and_samples_of_a_row_together(parent):
     assert {request.key for request in requests} == set(job.keys.values()) - {job.keys[0, 1]}
     for field in ("prefix", "row_id"):
         values = [getattr(request, field) for request in requests]
-        changes = sum(a != b for a, b in zip(values, values[1:], strict=False))
+        changes = sum(a != b for a, b in pairwise(values))
         assert changes == len(set(values)) - 1
     assert len({request.prefix for request in requests}) == 3
 
@@ -262,6 +268,28 @@ def test_the_log_shows_the_first_prompt_and_answer_and_the_figures(parent, caplo
     assert "3 of 3 answers (0 reused)" in text and "% cached" in text
 
 
+def test_every_benchmark_problem_of_every_shard_is_answered(parent, monkeypatch):
+    class Template:
+        def prompt(self, text, prefill=""):
+            return f"{text}\n{prefill}"
+
+    monkeypatch.setattr("selfalign.stages.completions.load_template", lambda folder, kind: Template())
+    problems = [
+        {"benchmark": "b", "task_id": f"B/{n}", "prompt": f"def solve{n}(a):\n", "entry_point": f"solve{n}"}
+        for n in range(11)
+    ]
+    problems[2]["prompt"] += "    # long\n" * 5000
+    settings = {"limit": 9, "temperature": 0, "top_p": 1.0, "samples": 1, "max_tokens": 50}
+    answered = []
+    for number in range(2):
+        run = Run(parent, "completions", problems, name=f"part{number}", writer=str(number))
+        run(model={"chat_template": "native"}, settings=settings, shard=f"{number}-of-2")
+        assert run.counts["in"] == run.counts["kept"]
+        answered += run.kept
+    assert [row["task_id"] for row in answered] == [f"B/{n}" for n in range(9)]
+    assert answered[2]["finish_reason"] == "prompt_too_long"
+
+
 def test_an_empty_shard_is_an_empty_result_without_an_engine(parent):
     run = Run(parent, "tasks", [])(open_engine=must_not_start)
     assert run.counts["in"] == 0
@@ -270,7 +298,7 @@ def test_an_empty_shard_is_an_empty_result_without_an_engine(parent):
 def test_shards_of_a_whole_file_are_contiguous_and_respect_the_limit(tmp_path):
     write_jsonl(tmp_path / "rows", [{"id": str(n)} for n in range(20)])
     parts = [[row["id"] for row in read_rows(str(tmp_path / "rows"), f"{i}-of-3", 10)] for i in range(3)]
-    assert sum(parts, []) == [str(n) for n in range(10)]
+    assert list(chain(*parts)) == [str(n) for n in range(10)]
     assert all(parts)
 
 

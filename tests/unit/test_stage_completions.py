@@ -48,7 +48,10 @@ def test_a_stub_is_shown_in_a_fence_and_a_docstring_as_a_task_with_its_test():
     ("answer", "program"),
     [
         ("def total(a):\n    return sum(a)\n", STUB[: STUB.index("def total")] + "def total(a):\n    return sum(a)\n"),
-        ("import math\ndef total(a):\n    return 0", STUB[: STUB.index("def total")] + "import math\ndef total(a):\n    return 0"),
+        (
+            "import math\ndef total(a):\n    return 0",
+            STUB[: STUB.index("def total")] + "import math\ndef total(a):\n    return 0",
+        ),
         ("    return sum(a)\n", STUB + "    return sum(a)\n"),
         ("\n    n = 0\n    return n", STUB + "\n    n = 0\n    return n"),
         ("total = sum", STUB[: STUB.index("def total")] + "total = sum"),

@@ -1,5 +1,7 @@
 """Responses: explanation, solution and tests are told apart, and the student never sees the tests."""
 
+from itertools import pairwise
+
 import pytest
 from generation import SETTINGS, prompts_folder, tasks
 
@@ -107,7 +109,7 @@ def test_blocks_of_any_text_cover_no_line_twice(fence):
     text = f"a\n{fence}\nb\n```\n{fence}\nc"
     blocks = code_blocks(text)
     spans = [(block.start, block.end) for block in blocks]
-    assert all(first[1] <= second[0] for first, second in zip(spans, spans[1:], strict=False))
+    assert all(first[1] <= second[0] for first, second in pairwise(spans))
     assert all(block.closed for block in blocks[:-1])
 
 

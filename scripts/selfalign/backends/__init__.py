@@ -85,11 +85,33 @@ class Backend(Protocol):
 # Engine arguments that change speed and memory, not the distribution that answers are drawn from. All others count as
 # part of a request: an unknown argument costs a generation too many, never a wrong reuse.
 SPEED_ONLY = frozenset(
-    """async_scheduling attention_backend block_size compilation_config cpu_offload_gb disable_custom_all_reduce
-    disable_log_stats distributed_executor_backend download_dir enable_chunked_prefill enable_prefix_caching
-    enforce_eager gpu_memory_utilization kv_cache_memory_bytes load_format long_prefill_token_threshold
-    max_cudagraph_capture_size max_num_batched_tokens max_num_partial_prefills max_num_seqs max_parallel_loading_workers
-    pipeline_parallel_size scheduling_policy swap_space tensor_parallel_size""".split()
+    (
+        "async_scheduling",
+        "attention_backend",
+        "block_size",
+        "compilation_config",
+        "cpu_offload_gb",
+        "disable_custom_all_reduce",
+        "disable_log_stats",
+        "distributed_executor_backend",
+        "download_dir",
+        "enable_chunked_prefill",
+        "enable_prefix_caching",
+        "enforce_eager",
+        "gpu_memory_utilization",
+        "kv_cache_memory_bytes",
+        "load_format",
+        "long_prefill_token_threshold",
+        "max_cudagraph_capture_size",
+        "max_num_batched_tokens",
+        "max_num_partial_prefills",
+        "max_num_seqs",
+        "max_parallel_loading_workers",
+        "pipeline_parallel_size",
+        "scheduling_policy",
+        "swap_space",
+        "tensor_parallel_size",
+    )
 )
 
 

@@ -46,11 +46,11 @@ def walk(root: Path, limits: Limits) -> Iterator[SourceFile | RejectedFile]:
 
 
 def _python_paths(root: Path) -> Iterator[Path]:
-    for folder, subfolders, files in os.walk(root, onerror=_unreadable_folder):
+    for folder, subfolders, files in os.walk(root, onerror=_unreadable_folder, followlinks=False):
         inside = Path(folder)
         links = [entry for entry in subfolders if (inside / entry).is_symlink()]
         virtual = {entry for entry in subfolders if (inside / entry / "pyvenv.cfg").exists()}
-        subfolders[:] = [sub for sub in subfolders if sub not in SKIPPED_FOLDERS | virtual and sub not in links]
+        subfolders[:] = [sub for sub in subfolders if sub not in SKIPPED_FOLDERS | virtual]
         yield from (inside / entry for entry in links if entry not in SKIPPED_FOLDERS)
         yield from (inside / entry for entry in files if entry.endswith(SUFFIX))
 

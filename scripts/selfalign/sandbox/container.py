@@ -1,5 +1,6 @@
 """One running container as the host sees it: started, spoken to, stopped."""
 
+import contextlib
 import logging
 import os
 import queue
@@ -83,10 +84,8 @@ class Container:
         return message
 
     def _last_words(self) -> str:
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(1)
-        except subprocess.TimeoutExpired:
-            pass
         length = self._errors.seek(0, os.SEEK_END)
         self._errors.seek(max(0, length - 2000))
         text = printable(self._errors.read().decode("utf-8", "replace")).strip()
@@ -94,17 +93,13 @@ class Container:
 
     def stop(self) -> None:
         """Ends the container and everything in it."""
-        try:
+        with contextlib.suppress(OSError):
             self._process.stdin.close()
-        except OSError:
-            pass
         try:
             self._process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             logger.warning("the sandbox did not end by itself, killing it")
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self._process.wait()
         self._errors.close()

@@ -12,10 +12,19 @@ from functools import cache
 from pathlib import Path
 
 from selfalign.errors import UserError
-from selfalign.sandbox.payload import checks, evalplus_job, frames, harness, isolation, server, worker
+from selfalign.sandbox.payload import (
+    checks,
+    evalplus_job,
+    frames,
+    harness,
+    isolation,
+    process_tree,
+    server,
+    worker,
+)
 
 PAYLOAD = Path(__file__).resolve().parent / "payload"
-PAYLOAD_MODULES = (checks, evalplus_job, frames, harness, isolation, server, worker)
+PAYLOAD_MODULES = (checks, evalplus_job, frames, harness, isolation, process_tree, server, worker)
 """Named here so that a change to what runs inside the container changes the fingerprint of scripts that use it."""
 
 UNPRIVILEGED = 65534

@@ -6,6 +6,7 @@ absence means that the program ended before its tests did.
 
 import ast
 import atexit
+import contextlib
 import json
 import linecache
 import os
@@ -78,10 +79,8 @@ def _run_program(request: dict, counter: checks.Counter, report: Report) -> None
     try:
         exec(codes[0], namespace)
         phase = "tests"
-        try:
+        with contextlib.suppress(checks.TestsEnded):
             exec(codes[1], namespace)
-        except checks.TestsEnded:
-            pass
         checks.run_uncalled(namespace, plain_tests, counter)
         threading._shutdown()
         phase = "exit"

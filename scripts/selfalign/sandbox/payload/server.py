@@ -4,6 +4,7 @@ Standard input and output are the channel to the host; nothing that a program do
 neither. Requests are handed to idle workers; a worker that dies is replaced, and what it was at is reported as lost.
 """
 
+import contextlib
 import importlib
 import os
 import selectors
@@ -13,13 +14,73 @@ import sys
 
 from . import frames, isolation, worker
 
-PRELOADED = (
-    "abc argparse array asyncio base64 bisect builtins calendar collections contextlib copy csv ctypes dataclasses "
-    "datetime decimal difflib enum fractions functools gc hashlib heapq html inspect io itertools json keyword "
-    "linecache logging math multiprocessing.pool numbers numpy operator pickle pprint queue random re secrets select "
-    "shutil signal socket statistics string struct subprocess tempfile textwrap threading time timeit traceback types "
-    "typing unicodedata unittest unittest.mock uuid warnings weakref zlib"
-).split()
+PRELOADED = [
+    "abc",
+    "argparse",
+    "array",
+    "asyncio",
+    "base64",
+    "bisect",
+    "builtins",
+    "calendar",
+    "collections",
+    "contextlib",
+    "copy",
+    "csv",
+    "ctypes",
+    "dataclasses",
+    "datetime",
+    "decimal",
+    "difflib",
+    "enum",
+    "fractions",
+    "functools",
+    "gc",
+    "hashlib",
+    "heapq",
+    "html",
+    "inspect",
+    "io",
+    "itertools",
+    "json",
+    "keyword",
+    "linecache",
+    "logging",
+    "math",
+    "multiprocessing.pool",
+    "numbers",
+    "numpy",
+    "operator",
+    "pickle",
+    "pprint",
+    "queue",
+    "random",
+    "re",
+    "secrets",
+    "select",
+    "shutil",
+    "signal",
+    "socket",
+    "statistics",
+    "string",
+    "struct",
+    "subprocess",
+    "tempfile",
+    "textwrap",
+    "threading",
+    "time",
+    "timeit",
+    "traceback",
+    "types",
+    "typing",
+    "unicodedata",
+    "unittest",
+    "unittest.mock",
+    "uuid",
+    "warnings",
+    "weakref",
+    "zlib",
+]
 
 
 def preload(more: list[str]) -> list[str]:
@@ -37,13 +98,17 @@ class Hand:
     """A worker as the server sees it: its process, its channel, the id of the request it is at."""
 
     def __init__(self, settings: dict):
+        self.settings = settings
+        self.start()
+
+    def start(self) -> None:
         ours, theirs = socket.socketpair()
         self.process = os.fork()
         if self.process == 0:
             status = 1
             try:
                 ours.close()
-                worker.main(theirs.detach(), settings)
+                worker.main(theirs.detach(), self.settings)
                 status = 0
             except BaseException:
                 sys.excepthook(*sys.exc_info())
@@ -55,11 +120,10 @@ class Hand:
 
     def replace(self) -> None:
         self.channel.close()
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(self.process, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         os.waitpid(self.process, 0)
+        self.start()
 
 
 def main() -> None:
@@ -85,10 +149,10 @@ def main() -> None:
             raise RuntimeError("a worker ended before it was ready")
         hands.append(hand)
     frames.send(results, {"hello": {**hello, "missing": missing, "python": sys.version.split()[0]}})
-    serve(requests, results, hands, settings)
+    serve(requests, results, hands)
 
 
-def serve(requests: int, results: int, hands: list[Hand], settings: dict) -> None:
+def serve(requests: int, results: int, hands: list[Hand]) -> None:
     waiting: list[dict] = []
     with selectors.DefaultSelector() as selector:
         selector.register(requests, selectors.EVENT_READ, None)
@@ -102,7 +166,7 @@ def serve(requests: int, results: int, hands: list[Hand], settings: dict) -> Non
                         return
                     waiting.append(request)
                 else:
-                    _collect(key.data, selector, results, settings)
+                    _collect(key.data, selector, results)
             for hand in hands:
                 if hand.request is None and waiting:
                     request = waiting.pop(0)
@@ -110,7 +174,7 @@ def serve(requests: int, results: int, hands: list[Hand], settings: dict) -> Non
                     frames.send(hand.channel.fileno(), request)
 
 
-def _collect(hand: Hand, selector: selectors.BaseSelector, results: int, settings: dict) -> None:
+def _collect(hand: Hand, selector: selectors.BaseSelector, results: int) -> None:
     """Passes a worker's result on, or replaces a worker that died."""
     try:
         result = frames.receive(hand.channel.fileno())
@@ -123,7 +187,6 @@ def _collect(hand: Hand, selector: selectors.BaseSelector, results: int, setting
     lost = hand.request
     selector.unregister(hand.channel)
     hand.replace()
-    hand.__init__(settings)
     frames.receive(hand.channel.fileno())
     selector.register(hand.channel, selectors.EVENT_READ, hand)
     if lost is not None:

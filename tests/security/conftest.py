@@ -1,0 +1,23 @@
+"""One running sandbox for each engine that this machine has."""
+
+import shutil
+
+import pytest
+
+from selfalign.sandbox import Limits, Sandbox
+
+ENGINES = [name for name, program in (("apptainer", "apptainer"), ("bubblewrap", "bwrap")) if shutil.which(program)]
+LIMITS = Limits(cpu_seconds=1, wall_seconds=5, memory_mb=512, processes=16, output_kb=256, disk_mb=16)
+
+
+@pytest.fixture(scope="session", params=ENGINES or ["none"])
+def engine(request) -> str:
+    if not ENGINES:
+        pytest.fail("neither Apptainer nor bubblewrap is installed: nothing can be shown here", pytrace=False)
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def sandbox(sandbox_image, engine):
+    with Sandbox.open(sandbox_image, LIMITS, engine=engine, workers=2) as opened:
+        yield opened
