@@ -47,7 +47,7 @@ def test_no_image_and_no_engine_say_what_to_do(tmp_path, sandbox_image, monkeypa
     with pytest.raises(UserError, match="make containers"):
         Sandbox.open(tmp_path, Limits())
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(UserError, match="install Apptainer.*bubblewrap"):
+    with pytest.raises(UserError, match=r"install Apptainer.*bubblewrap"):
         Sandbox.open(sandbox_image, Limits())
 
 

@@ -23,7 +23,7 @@ SPEC = {
     "decontaminate": {"ngram": 10},
 }
 SAMPLES = 3
-WORDS = "amber birch cedar delta ember fjord grove haze iris jade kelp lava moss nova opal pine quartz reef sage tide".split()
+WORDS = ["amber", "birch", "cedar", "delta", "ember", "fjord", "grove", "haze", "iris", "jade", "kelp", "lava", "moss", "nova", "opal", "pine", "quartz", "reef", "sage", "tide"]
 
 
 def words(number: int, count: int = 12) -> str:
@@ -33,7 +33,13 @@ def words(number: int, count: int = 12) -> str:
 
 def lineage(number: int) -> dict[str, list[dict]]:
     """Rows of every stage that descend from one seed; sample 0 fails, the others pass."""
-    seed = {"id": row_id("seed", number), "licence": "MIT", "origin": {"path": f"a/{number}.py"}, "code": "", "docstring": ""}
+    seed = {
+        "id": row_id("seed", number),
+        "licence": "MIT",
+        "origin": {"path": f"a/{number}.py"},
+        "code": "",
+        "docstring": "",
+    }
     task = {
         "id": row_id("task", number), "seed_id": seed["id"], "concepts_id": row_id("concepts", number), "category": "function",
         "difficulty": "easy", "concepts": ["loops"], "instruction": f"Task {number}: {words(number)}",
@@ -136,8 +142,14 @@ def test_duplicates_are_found_by_instruction_solution_and_skeleton(tmp_path):
     counts = read_json(build(tmp_path, range(5), change=same) / "counts.json")
     assert counts["kept"] == 1 and counts["rejected"]["exact_duplicate"] == 4
 
-    first = {"instruction": "a", "solution": "def f(a):\n    '''Doc.'''\n    total = 0\n    for x in a:\n        total += x * 2\n    return total"}
-    other = {"instruction": "b", "solution": "def g(items: list) -> int:\n    s = 0\n    for i in items:  # why\n        s += i * 2\n    return s\n"}
+    first = {
+        "instruction": "a",
+        "solution": "def f(a):\n    '''Doc.'''\n    total = 0\n    for x in a:\n        total += x * 2\n    return total",
+    }
+    other = {
+        "instruction": "b",
+        "solution": "def g(items: list) -> int:\n    s = 0\n    for i in items:  # why\n        s += i * 2\n    return s\n",
+    }
     third = {"instruction": "c", "solution": other["solution"].replace("* 2", "* 3")}
     assert exact_keys(first)["skeleton"] == exact_keys(other)["skeleton"] != exact_keys(third)["skeleton"]
 

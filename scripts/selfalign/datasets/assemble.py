@@ -1,41 +1,86 @@
-"""From the rows of one shard to candidate pairs, and from candidates to unique pairs."""
+"""From the rows of one shard to candidate pairs."""
 
-from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from itertools import islice
 
-from selfalign.datasets.policies import POLICIES
-from selfalign.decontaminate import Contamination
+from selfalign.datasets.census import Census
+from selfalign.datasets.policies import Candidate, Policy, draw_one
+from selfalign.errors import UserError
 from selfalign.io import read_jsonl
-from selfalign.near_duplicates import NearDuplicates, exact_key
-from selfalign.normalise import functions, python_trees, skeleton
-from selfalign.rows import digest, row_id
+from selfalign.rows import row_id
 
 
-def shard_pairs(paths: dict[str, str], generator: str, policy: str, verdicts: Counter) -> Iterator[tuple[dict, bool]]:
-    """(pair, chosen) for every response of a shard; holds one shard in memory.
+
+
+def in_order(generators: list[str], shards: list[dict[str, str]]) -> list[tuple[str, dict[str, str]]]:
+    """(generator, paths) by generator and first seed id.
+
+    Shards are contiguous ranges of sorted seed ids, so rows then come in the same order whatever the number of shards.
+    """
+    first = [next((row["id"] for row in islice(read_jsonl(paths["seeds"]), 1)), "") for paths in shards]
+    entries = sorted(zip(generators, first, range(len(shards)), strict=True))
+    return [(generator, shards[number]) for generator, _, number in entries]
+
+
+def shard_pairs(paths: dict[str, str], generator: str, policy: Policy, census: Census) -> Iterator[tuple[dict, str]]:
+    """(pair, reason why it is no candidate, "" for a candidate) for every response of a shard, held in memory.
 
     Args:
         paths: files of the stages seeds, concepts, unique_tasks, responses, verdicts.
-        policy: a key of :data:`POLICIES`.
-        verdicts: counts every verdict seen, for messages and the card.
+        policy: says which responses of a task qualify; one of them is drawn.
+        census: counts what is read.
+
+    Raises:
+        UserError: a row descends from one that is not in the shard's files.
     """
-    seeds = {row["id"]: row for row in read_jsonl(paths["seeds"])}
-    tasks = {row["id"]: row for row in read_jsonl(paths["unique_tasks"])}
-    judged = {row["response_id"]: row for row in read_jsonl(paths["verdicts"])}
-    by_task = defaultdict(list)
-    for response in read_jsonl(paths["responses"]):
-        verdict = judged[response["id"]]
-        verdicts[verdict["verdict"]] += 1
-        by_task[response["task_id"]].append((response, verdict))
-    for task_id, candidates in by_task.items():
-        chosen = POLICIES[policy](candidates)
+    seeds = {row["id"]: row for row in census.read(generator, "seeds", paths)}
+    for _ in census.read(generator, "concepts", paths):
+        pass
+    tasks = {row["id"]: row for row in census.read(generator, "unique_tasks", paths)}
+    verdicts = {row["response_id"]: row for row in census.read(generator, "verdicts", paths)}
+    verdict_of, task_of, seed_of = (
+        finder(rows, paths[stage])
+        for rows, stage in ((verdicts, "verdicts"), (tasks, "unique_tasks"), (seeds, "seeds"))
+    )
+    by_task: dict[str, list[Candidate]] = defaultdict(list)
+    for response in census.read(generator, "responses", paths):
+        by_task[response["task_id"]].append((response, verdict_of(response["id"])))
+    for task in sorted(map(task_of, by_task), key=lambda row: (row["seed_id"], row["id"])):
+        seed = seed_of(task["seed_id"])
+        candidates = sorted(by_task[task["id"]], key=lambda candidate: (candidate[0]["sample"], candidate[0]["id"]))
+        census.judged(task, [verdict for _, verdict in candidates])
+        reasons = select(policy, candidates)
         for response, verdict in candidates:
-            task = tasks[task_id]
-            is_chosen = chosen is not None and response["id"] == chosen[0]["id"]
-            yield make_pair(seeds[task["seed_id"]], task, response, verdict, generator), is_chosen
+            yield make_pair(seed, task, response, verdict, generator), reasons[response["id"]]
+
+
+def finder(rows: dict[str, dict], path: str) -> Callable[[str], dict]:
+    """A function that finds a row by id, and says what to do when it is not there."""
+
+    def find(key: str) -> dict:
+        if key not in rows:
+            raise UserError(
+                f"no row belongs to id {key!r}, which another stage refers to",
+                where=path,
+                fix="the files of two stages don't belong together: delete this one and run the same command again",
+            )
+        return rows[key]
+
+    return find
+
+
+def select(policy: Policy, candidates: list[Candidate]) -> dict[str, str]:
+    """Response id -> "" for the one that is taken, else the reason why it is not; `candidates` are those of one task."""
+    qualified = policy(candidates)
+    chosen = draw_one(qualified)
+    reasons = {response["id"]: "not_qualified" for response, _ in candidates}
+    reasons |= {response["id"]: "not_drawn" for response, _ in qualified}
+    return reasons | ({chosen[0]["id"]: ""} if chosen else {})
 
 
 def make_pair(seed: dict, task: dict, response: dict, verdict: dict, generator: str) -> dict:
+    """A pair row (docs/data.md)."""
     return {
         "id": row_id("pair", response["id"]),
         "instruction": task["instruction"],
@@ -58,47 +103,3 @@ def make_pair(seed: dict, task: dict, response: dict, verdict: dict, generator: 
             "revision": response["generated"]["revision"],
         },
     }
-
-
-class PairJudge:
-    """Judges pairs in ascending id order: exact duplicate, contaminated, near-duplicate, or unique.
-
-    Exact means the instruction (case and white space aside), the solution (white space aside), or the code's skeleton:
-    the hashes of all its functions without names, comments, docstrings and annotations.
-    """
-
-    def __init__(self, near: dict, contamination: Contamination):
-        self._near = NearDuplicates(near["threshold"], near["permutations"], near["shingle"])
-        self._contamination = contamination
-        self._seen: dict[tuple[str, object], str] = {}
-        self.contaminated: Counter[str] = Counter(dict.fromkeys(contamination.tasks, 0))
-
-    def judge(self, pair: dict) -> tuple[str, str]:
-        """(reason, detail), or ("", "") for a pair that is unique and remembered."""
-        keys = exact_keys(pair)
-        for kind, key in keys.items():
-            if (kind, key) in self._seen:
-                return "exact_duplicate", f"{kind} of {self._seen[kind, key]}"
-        text = "\n\n".join((pair["instruction"], pair["response"], pair["tests"]))
-        if hits := self._contamination.find_all(text):
-            self.contaminated.update(hit.benchmark for hit in hits)
-            return "contaminated", "; ".join(map(str, hits))
-        if near := self._near.add(pair["id"], f"{pair['instruction']}\n{pair['solution']}"):
-            return "near_duplicate", f"of {near[0]}, similarity {near[1]:.3f}"
-        self._seen.update(dict.fromkeys(keys.items(), pair["id"]))
-        return "", ""
-
-
-def exact_keys(pair: dict) -> dict[str, object]:
-    keys: dict[str, object] = {
-        "instruction": exact_key(pair["instruction"], ignore_case=True),
-        "solution": exact_key(pair["solution"]),
-    }
-    found = sorted(skeleton(node) for tree in python_trees(pair["solution"]) for node in functions(tree))
-    # The skeleton of a one-liner is shared by code that has nothing else in common.
-    if sum(size for _, size in found) >= MIN_SKELETON_NODES:
-        keys["skeleton"] = digest(found)
-    return keys
-
-
-MIN_SKELETON_NODES = 40

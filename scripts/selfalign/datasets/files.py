@@ -1,10 +1,14 @@
 """Parquet form of a dataset's splits."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 import pyarrow
 from pyarrow import parquet
 
 from selfalign.io import atomic, dumps
 
+ROWS_A_GROUP = 10_000
 TEXT = pyarrow.string()
 SCHEMA = pyarrow.schema(
     [
@@ -31,8 +35,24 @@ SCHEMA = pyarrow.schema(
 )
 
 
-def write_parquet(path: str, pairs: list[dict]) -> None:
-    """Writes pairs under one fixed schema, so that an empty split has columns too and equal rows give equal bytes."""
-    rows = [{**pair, "lineage": {**pair["lineage"], "origin": dumps(pair["lineage"]["origin"])}} for pair in pairs]
-    with atomic(path, "wb") as stream:
-        parquet.write_table(pyarrow.Table.from_pylist(rows, schema=SCHEMA), stream, compression="zstd")
+@contextmanager
+def parquet_rows(path: str) -> Iterator[Callable[[dict], None]]:
+    """Gives a function that adds a pair to the file; at most ROWS_A_GROUP pairs are held in memory.
+
+    The schema is fixed, so an empty split has columns too, and equal rows give equal bytes.
+    """
+    waiting: list[dict] = []
+    with atomic(path, "wb") as stream, parquet.ParquetWriter(stream, SCHEMA, compression="zstd") as writer:
+
+        def flush() -> None:
+            writer.write_table(pyarrow.Table.from_pylist(waiting, schema=SCHEMA))
+            waiting.clear()
+
+        def add(pair: dict) -> None:
+            waiting.append({**pair, "lineage": {**pair["lineage"], "origin": dumps(pair["lineage"]["origin"])}})
+            if len(waiting) == ROWS_A_GROUP:
+                flush()
+
+        yield add
+        if waiting:
+            flush()

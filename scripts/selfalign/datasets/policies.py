@@ -1,45 +1,59 @@
 """Selection policies: which response of a task becomes its pair.
 
-Each takes at most one response a task, drawn by the ids alone, so that a rebuild gives the same bytes. A new policy is a
-function here and its name in the schema.
+A policy says which responses of a task qualify. Of those, one is drawn by the responses' ids alone
+(:func:`draw_one`), so a task gives at most one pair and a rebuild gives the same bytes. With `limit`, a dataset takes
+the pairs of lowest id, which are a random subset: ids are hashes.
+
+=========  ==========================================  =====================================================
+policy     qualifies                                   arm of the method paper's selection ablation (table 9)
+=========  ==========================================  =====================================================
+passing    responses that passed                       passes only
+failing    responses that did not pass                 failures only (same size: give both the same `limit`)
+random     all responses, whatever their verdicts      random, all; with `limit`, random subset
+any        those that passed where there are some,     none: every task gives a pair, proven where possible
+           else all of the task
+=========  ==========================================  =====================================================
+
+A new policy is one function here, its entry in :data:`POLICIES`, and its name in schemas/config.schema.yaml.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from selfalign.rows import draw
 
 Candidate = tuple[dict, dict]
 """A response and its verdict."""
 
-
-def passing(candidates: list[Candidate]) -> Candidate | None:
-    """One of the responses that passed; tasks without one give no pair."""
-    return _draw([pair for pair in candidates if pair[1]["passed"]])
+Policy = Callable[[Sequence[Candidate]], list[Candidate]]
+"""All responses of one task -> those that qualify, in any order."""
 
 
-def failing(candidates: list[Candidate]) -> Candidate | None:
-    """One of the responses that did not pass: the ablation that shows what verification is worth."""
-    return _draw([pair for pair in candidates if not pair[1]["passed"]])
+def passing(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Proven responses; a task without one gives no pair."""
+    return [candidate for candidate in candidates if candidate[1]["passed"]]
 
 
-def random(candidates: list[Candidate]) -> Candidate | None:
-    """One of all responses, whatever its verdict."""
-    return _draw(candidates)
+def failing(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Responses that did not pass: the arm that shows what verification is worth."""
+    return [candidate for candidate in candidates if not candidate[1]["passed"]]
 
 
-def any_response(candidates: list[Candidate]) -> Candidate | None:
-    """One for every task: one that passed where there is one, else one that did not."""
-    return passing(candidates) or failing(candidates)
+def random(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """All responses: the verdict plays no part, so pairs pass as often as responses do."""
+    return list(candidates)
 
 
-POLICIES: dict[str, Callable[[list[Candidate]], Candidate | None]] = {
-    "passing": passing,
-    "any": any_response,
-    "failing": failing,
-    "random": random,
-}
+def any_response(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Proven responses where the task has one, else all: no task is lost."""
+    return passing(candidates) or list(candidates)
 
 
-def _draw(candidates: list[Candidate]) -> Candidate | None:
-    """The candidate whose id draws the lowest number: adding one to a task changes the choice only to that one."""
+POLICIES: dict[str, Policy] = {"passing": passing, "failing": failing, "random": random, "any": any_response}
+
+
+def draw_one(candidates: Sequence[Candidate]) -> Candidate | None:
+    """The candidate whose id draws the lowest number, None among none.
+
+    More samples of a task change the choice only if one of the new ones draws lower than all the old.
+    """
     return min(candidates, key=lambda pair: (draw(pair[0]["id"], "selection"), pair[0]["id"]), default=None)

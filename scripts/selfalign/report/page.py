@@ -36,8 +36,8 @@ def render(**content: object) -> str:
     """The page as HTML."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
+        trim_blocks=True, finalize=lambda value: value if isinstance(value, Markup) or not isinstance(value, str) else visible(value), lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters.update(code=code, visible=visible, percent=percent, amount=amount)
+    environment.filters.update(code=code, percent=percent, amount=amount)
     styles = FORMATTER.get_style_defs("pre")
     return environment.get_template("page.html.jinja").render(styles=Markup(styles), **content)

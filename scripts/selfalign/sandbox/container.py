@@ -37,7 +37,7 @@ class Container:
     def __init__(self, engine: str, image: Path, settings: dict):
         self.engine = engine
         self._messages: queue.SimpleQueue = queue.SimpleQueue()
-        self._errors = tempfile.TemporaryFile()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed by stop)
         self._process = subprocess.Popen(
             engines.command(engine, image),
             stdin=subprocess.PIPE,

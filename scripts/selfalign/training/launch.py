@@ -55,12 +55,9 @@ def _run(command: list[str]) -> int:
 
 
 def launch_command(job: Path, processes: int) -> list[str]:
-    """Accelerate's launcher with everything stated, so that no configuration of the user's account changes it. Without
-    GPUs the ranks share the CPU, which is of use in tests alone."""
+    """torch's own launcher, on this node alone. Without GPUs the ranks share the CPU, which is of use in tests alone."""
     return [
-        *(sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu" if visible_gpus() else "--cpu"),
-        *("--num_processes", str(processes), "--num_machines", "1", "--machine_rank", "0"),
-        *("--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"),
+        *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)),
         *("-m", "selfalign.training.run", str(job)),
     ]
 

@@ -18,7 +18,7 @@ from selfalign.chat import ChatTemplate, load_template
 from selfalign.errors import UserError
 from selfalign.io import read_json, read_jsonl, write_json, write_text
 from selfalign.models.digest import check_complete, file_digests, weights_digest
-from selfalign.models.sources import MANIFEST, take_place
+from selfalign.models.folder import MANIFEST, readable_as_config, take_place
 from selfalign.packages import file_sha256
 from selfalign.stage import StageWriter, funnel
 from selfalign.training.held_out import held_out_loss
@@ -52,6 +52,7 @@ def train(job: TrainingJob) -> None:
     """
     import torch
     from accelerate import PartialState
+    from transformers import PrinterCallback
     from trl import SFTTrainer
 
     started = time.monotonic()
@@ -78,6 +79,7 @@ def train(job: TrainingJob) -> None:
         peft_config=lora_config(job.recipe),
         callbacks=[CompletenessMarker(), LossWatch()],
     )
+    trainer.remove_callback(PrinterCallback)  # LossWatch tells the log
     figures: dict[str, Any] = {"held_out_loss_before": held_out_loss(trainer, data.held_out)}
     figures |= fit(trainer, checkpoints)
     figures["held_out_loss"] = held_out_loss(trainer, data.held_out)
@@ -162,6 +164,7 @@ def export(job: TrainingJob, trainer: Any, template: ChatTemplate, base: dict, r
     try:
         model = trainer.accelerator.unwrap_model(trainer.model)
         record["parameters"] = save_model(model, template, job.recipe, staging)
+        readable_as_config(staging)
         check_complete(staging)
         files = file_digests(staging)
         record["digest"] = weights_digest(files)

@@ -7,6 +7,7 @@ absence means that the program ended before its tests did.
 import ast
 import atexit
 import contextlib
+import io
 import json
 import linecache
 import os
@@ -112,10 +113,12 @@ def _prepare_interpreter(request: dict, counter: checks.Counter) -> None:
     text = request["solution"] + "\n\n" + request["tests"]
     with open(module.__file__, "w", encoding="utf-8", errors="replace") as stream:
         stream.write(text)
-    sys.stdin = open(0, encoding="utf-8", closefd=False)
-    sys.stdout = open(1, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
-    sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False, buffering=1)
+    # What was read or written through the server's own streams is not this program's.
+    sys.stdin = io.TextIOWrapper(io.FileIO(0, closefd=False), encoding="utf-8")
+    sys.stdout, sys.stderr = _output(1, False), _output(2, True)
     random.seed(0)  # the verdict of a test that draws numbers is the same in every run
+    if "numpy.random" in sys.modules:
+        sys.modules["numpy.random"].seed(0)
     checks.count_unittest(counter)
 
     def in_thread(failure) -> None:
@@ -124,6 +127,11 @@ def _prepare_interpreter(request: dict, counter: checks.Counter) -> None:
             traceback.print_exception(failure.exc_type, failure.exc_value, failure.exc_traceback)
 
     threading.excepthook = in_thread
+
+
+def _output(descriptor: int, by_line: bool) -> io.TextIOWrapper:
+    raw = io.BufferedWriter(io.FileIO(descriptor, "w", closefd=False))
+    return io.TextIOWrapper(raw, encoding="utf-8", errors="backslashreplace", line_buffering=by_line)
 
 
 def _report_error(report: Report, phase: str, error: BaseException) -> None:

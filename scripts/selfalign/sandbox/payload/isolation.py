@@ -1,5 +1,6 @@
 """Calls to the kernel: namespaces, mounts, capabilities, limits. Linux only, through the C library."""
 
+import contextlib
 import ctypes
 import os
 import resource
@@ -65,10 +66,8 @@ def become_nobody(user: int) -> None:
 
 def _uncover_proc() -> None:
     """bubblewrap, run as root, covers parts of /proc; nested namespaces may mount their own only where none is."""
-    try:
+    with contextlib.suppress(OSError):  # the workers find out whether they can have their own, and say so
         own_proc()
-    except OSError:
-        pass  # the workers find out whether they can have their own, and say so
 
 
 def own_user_namespace(flags: int) -> None:

@@ -14,79 +14,19 @@ import sys
 
 from . import frames, isolation, worker
 
-PRELOADED = [
-    "abc",
-    "argparse",
-    "array",
-    "asyncio",
-    "base64",
-    "bisect",
-    "builtins",
-    "calendar",
-    "collections",
-    "contextlib",
-    "copy",
-    "csv",
-    "ctypes",
-    "dataclasses",
-    "datetime",
-    "decimal",
-    "difflib",
-    "enum",
-    "fractions",
-    "functools",
-    "gc",
-    "hashlib",
-    "heapq",
-    "html",
-    "inspect",
-    "io",
-    "itertools",
-    "json",
-    "keyword",
-    "linecache",
-    "logging",
-    "math",
-    "multiprocessing.pool",
-    "numbers",
-    "numpy",
-    "operator",
-    "pickle",
-    "pprint",
-    "queue",
-    "random",
-    "re",
-    "secrets",
-    "select",
-    "shutil",
-    "signal",
-    "socket",
-    "statistics",
-    "string",
-    "struct",
-    "subprocess",
-    "tempfile",
-    "textwrap",
-    "threading",
-    "time",
-    "timeit",
-    "traceback",
-    "types",
-    "typing",
-    "unicodedata",
-    "unittest",
-    "unittest.mock",
-    "uuid",
-    "warnings",
-    "weakref",
-    "zlib",
-]
+PRELOADED = """
+    abc argparse array asyncio base64 bisect builtins calendar collections contextlib copy csv ctypes dataclasses
+    datetime decimal difflib enum fractions functools gc hashlib heapq html inspect io itertools json keyword
+    linecache logging math multiprocessing.pool numbers numpy numpy.random operator pickle pprint queue random re
+    secrets select shutil signal socket statistics string struct subprocess tempfile textwrap threading time timeit
+    traceback types typing unicodedata unittest unittest.mock uuid warnings weakref zlib
+"""
 
 
 def preload(more: list[str]) -> list[str]:
     """Imports what programs commonly import, and `more`; what the image lacks is passed over and reported."""
     missing = []
-    for name in (*PRELOADED, *more):
+    for name in (*PRELOADED.split(), *more):
         try:
             importlib.import_module(name)
         except ImportError:
