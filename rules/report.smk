@@ -38,11 +38,11 @@ rule write_report:
         summary="results/report/summary.txt",
     log:
         "results/run/logs/write_report.log",
+    conda:
+        "../envs/scripts.yaml"
     params:
         config=config,
         code=code_fingerprint("write_report.py"),
-    conda:
-        "../envs/scripts.yaml"
     message:
         "Writing the report"
     script:

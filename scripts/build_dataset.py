@@ -1,22 +1,25 @@
-"""Chooses one response a task by policy, drops duplicates and benchmark overlap, splits, and writes pairs and card."""
+"""Draws one response a task by policy, drops duplicates and benchmark overlap, splits, and writes pairs and card."""
 
 import logging
-from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from selfalign.adapter import run
-from selfalign.datasets.assemble import PairJudge, shard_pairs
-from selfalign.datasets.card import write_card
-from selfalign.datasets.files import write_parquet
+from selfalign.datasets.assemble import in_order, shard_pairs
+from selfalign.datasets.card import card_text
+from selfalign.datasets.census import STAGES, Census, ordered
+from selfalign.datasets.files import parquet_rows
+from selfalign.datasets.judge import PairJudge, keep_unique
+from selfalign.datasets.policies import POLICIES
+from selfalign.datasets.split import held_out_ids
 from selfalign.decontaminate import Contamination
 from selfalign.errors import EmptyStageError
-from selfalign.io import read_json
-from selfalign.rows import draw
-from selfalign.stage import funnel, merge_counts
-from selfalign.unique import ShardsWriter, folder_of
+from selfalign.io import atomic, dumps, read_json, write_text
+from selfalign.stage import StageWriter, funnel, merge_counts
+from selfalign.unique import Place, RowFiles, ShardsWriter, folder_of
 
 logger = logging.getLogger("selfalign")
-
-SMALLEST_SPLIT = 10  # pairs; from here on a held-out share above 0 holds at least one
 
 
 def main(
@@ -37,69 +40,96 @@ def main(
 ) -> None:
     """Writes a dataset's splits as JSON Lines and Parquet, the rejected rows, the counts and the card.
 
+    Memory: one shard's rows at a time, then the index of near-duplicates (see :class:`NearDuplicates`) and about
+    500 bytes a candidate; candidates wait in a file.
+
     Args:
         name: of the dataset.
         spec: its config.
         generators: name of the generator of each entry of `shards`.
-        shards: paths of the stages seeds, concepts, unique_tasks, responses, verdicts, one entry a generator and shard.
+        shards: paths of the stages :data:`STAGES`, one entry a generator and shard.
         verdict_counts: counts files of the verdicts, checked before anything is read.
         benchmarks: files that no pair may overlap.
         models: manifests of the models that generated.
 
     Raises:
-        EmptyStageError: no response qualifies under the policy; the message holds the verdicts.
+        EmptyStageError: no response qualifies under the policy (the message holds the verdicts), or every candidate
+            is a duplicate or overlaps a benchmark.
+        UserError: a row descends from one that is not there, or counts don't add up.
     """
     merge_counts(verdict_counts)
-    verdicts: Counter[str] = Counter()
+    census = Census()
     judge = PairJudge(spec["near_duplicates"], Contamination.from_files(benchmarks, spec["decontaminate"]["ngram"]))
-    with ShardsWriter("datasets", folder=folder_of([train]), rejected=rejected, counts=counts) as writer:
-        candidates = []
-        for generator, paths in zip(generators, shards, strict=True):
-            for pair, chosen in shard_pairs(paths, generator, spec["policy"], verdicts):
+    with (
+        ShardsWriter("datasets", folder=folder_of([train]), rejected=rejected, counts=counts) as writer,
+        temporary(Path(train).with_name(".candidates.jsonl")) as waiting,
+    ):
+        write_candidates(waiting, in_order(generators, shards), spec["policy"], writer, census)
+        with RowFiles([str(waiting)]) as candidates:
+            if not candidates.places:
+                raise nothing_qualifies(name, spec["policy"], census)
+            unique = keep_unique(candidates, judge, writer, spec["limit"])
+            writer.extra = figures(census, judge)
+            if unique:
+                apart = held_out_ids([place.row_id for place in unique], spec["held_out"])
+                sides = {"train": (train, train_parquet), "held_out": (held_out, held_out_parquet)}
+                for split, paths in sides.items():
+                    places = [place for place in unique if (place.row_id in apart) == (split == "held_out")]
+                    write_split(split, paths, places, candidates, writer, census)
+    found = read_json(counts)
+    write_text(card, card_text(name, spec, census, found, [read_json(model) for model in models]))
+    logger.info("dataset %s: %s", name, funnel(found))
+
+
+@contextmanager
+def temporary(path: Path) -> Iterator[Path]:
+    """A path whose file is gone at the end."""
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def write_candidates(
+    path: Path, shards: list[tuple[str, dict[str, str]]], policy: str, writer: StageWriter, census: Census
+) -> None:
+    """Writes the drawn response of every task, as a pair; the other responses are rejected."""
+    with atomic(path) as stream:
+        for generator, paths in shards:
+            for pair, reason in shard_pairs(paths, generator, POLICIES[policy], census):
                 writer.read()
-                if chosen:
-                    candidates.append(pair)
+                if reason:
+                    writer.reject(pair, reason, f"policy {policy}, verdict {pair['lineage']['verdict']}")
                 else:
-                    writer.reject(pair, "not_selected", f"policy {spec['policy']}")
-        if not candidates:
-            raise nothing_qualifies(name, spec["policy"], verdicts)
-        pairs = []
-        for pair in sorted(candidates, key=lambda row: row["id"]):
-            reason, detail = judge.judge(pair)
-            if not reason and spec["limit"] is not None and len(pairs) >= spec["limit"]:
-                reason = "over_limit"
-            if reason:
-                writer.reject(pair, reason, detail)
-            else:
-                pairs.append(pair)
-        writer.extra = {
-            **{f"contaminated: {benchmark}": n for benchmark, n in sorted(judge.contaminated.items())},
-            **{f"verdict: {verdict}": n for verdict, n in sorted(verdicts.items())},
-        }
-        splits = split(pairs, spec["held_out"])
-        for path, part in zip((train, held_out), splits, strict=True):
-            with writer.shard(path):
-                for pair in part:
-                    writer.keep(pair)
-    write_parquet(train_parquet, splits[0])
-    write_parquet(held_out_parquet, splits[1])
-    figures = read_json(counts)
-    write_card(card, name, spec, splits, figures, [read_json(model) for model in models])
-    logger.info("dataset %s: %s", name, funnel(figures))
+                    stream.write(dumps(pair) + "\n")
 
 
-def split(pairs: list[dict], share: float) -> tuple[list[dict], list[dict]]:
-    """(train, held out). A pair's side hangs on its own id, so it stays where it is when pairs are added."""
-    held_out = {pair["id"] for pair in pairs if draw(pair["id"], "split") < share}
-    if share and not held_out and len(pairs) >= SMALLEST_SPLIT:
-        held_out = {min((pair["id"] for pair in pairs), key=lambda key: draw(key, "split"))}
-    return [pair for pair in pairs if pair["id"] not in held_out], [pair for pair in pairs if pair["id"] in held_out]
+def write_split(
+    split: str, paths: tuple[str, str], places: list[Place], candidates: RowFiles, writer: ShardsWriter, census: Census
+) -> None:
+    """Writes the pairs of one side to a JSON Lines and a Parquet file, by ascending id."""
+    rows, table = paths
+    with writer.shard(rows), parquet_rows(table) as add:
+        for pair in map(candidates.row, places):
+            writer.keep(pair)
+            add(pair)
+            census.kept(pair, split)
 
 
-def nothing_qualifies(name: str, policy: str, verdicts: Counter) -> EmptyStageError:
-    seen = ", ".join(f"{number} {verdict}" for verdict, number in verdicts.most_common()) or "there are no responses"
+def figures(census: Census, judge: PairJudge) -> dict[str, int]:
+    """Further figures for the counts file."""
+    return {
+        **{f"contaminated: {benchmark}": number for benchmark, number in sorted(judge.contaminated.items())},
+        **{f"verdict: {verdict}": number for verdict, number in ordered(census.verdicts)},
+        "tasks": census.tasks_by_passes.total(),
+        "tasks with a passing response": census.tasks_by_passes[True],
+    }
+
+
+def nothing_qualifies(name: str, policy: str, census: Census) -> EmptyStageError:
     return EmptyStageError(
-        f"no response qualifies under policy {policy!r}, so nothing is kept; the verdicts: {seen}",
+        f"no response qualifies under policy {policy!r}, so dataset {name!r} would be empty: "
+        f"0 kept, {census.funnel_of_verdicts()}",
         where=f"datasets.{name}.policy",
         fix="read some rows of results/generators/*/verdicts to see why; more seeds or samples, easier tasks, clearer "
         "examples or higher sandbox limits give more",
@@ -108,15 +138,14 @@ def nothing_qualifies(name: str, policy: str, verdicts: Counter) -> EmptyStageEr
 
 if "snakemake" in globals():
     given = snakemake.input
-    stages = ("seeds", "concepts", "unique_tasks", "responses", "verdicts")
-    columns = zip(*(list(given[stage]) for stage in stages), strict=True)
+    columns = zip(*(list(given[stage]) for stage in STAGES), strict=True)
     run(
         main,
         snakemake,
         name=snakemake.wildcards.dataset,
         spec=snakemake.params.spec,
         generators=snakemake.params.generators,
-        shards=[dict(zip(stages, paths, strict=True)) for paths in columns],
+        shards=[dict(zip(STAGES, paths, strict=True)) for paths in columns],
         verdict_counts=list(given.counts),
         benchmarks=list(given.benchmarks),
         models=list(given.models),

@@ -63,7 +63,9 @@ def main(
         "limit": limit,
         **summarise(asked, jobs, outcomes),
         "versions": {
-            "scorer": "check(candidate)" if kind == "humaneval" else f"evalplus {packages.get('evalplus')}",
+            "scorer": "check(candidate)"
+            if kind == "humaneval"
+            else f"evalplus {packages.get('evalplus')}, HumanEval/32 mended",
             "sandbox_image": read_json(image)["digest"],
             "sandbox_engine": used,
             "harness": harness_version(),

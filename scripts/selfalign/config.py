@@ -55,6 +55,7 @@ def fill_defaults(value: Any, schema: dict) -> None:
             if key not in value and "default" in sub:
                 value[key] = copy.deepcopy(sub["default"])
             if key in value:
+                value[key] = _from_command_line(value[key], sub)
                 fill_defaults(value[key], sub)
         others = schema.get("additionalProperties")
         if isinstance(others, dict):
@@ -64,6 +65,20 @@ def fill_defaults(value: Any, schema: dict) -> None:
     elif isinstance(value, list) and "items" in schema:
         for item in value:
             fill_defaults(item, schema["items"])
+
+
+def _from_command_line(value: Any, schema: dict) -> Any:
+    """A number, truth value or null that Snakemake hands over as text, as it does with values inside `--config a={b: 3}`."""
+    kinds = schema.get("type", [])
+    kinds = {kinds} if isinstance(kinds, str) else set(kinds)
+    if not isinstance(value, str) or not kinds or "string" in kinds:
+        return value
+    try:
+        read = yaml.safe_load(value)
+    except yaml.YAMLError:
+        return value
+    names = {int: {"integer", "number"}, float: {"number"}, bool: {"boolean"}, type(None): {"null"}}
+    return read if names.get(type(read), set()) & kinds else value
 
 
 def dereference(schema: dict) -> dict:

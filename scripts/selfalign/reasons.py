@@ -74,11 +74,12 @@ REASONS: dict[str, dict[str, str]] = {
     },
     "verdicts": {},
     "datasets": {
-        "not_selected": "another response of the same task was chosen, or none qualifies under the policy",
+        "not_qualified": "its verdict does not qualify under the dataset's policy",
+        "not_drawn": "it qualifies, and another response of the same task was drawn",
         "exact_duplicate": "instruction, solution or code skeleton seen before",
         "near_duplicate": "Jaccard similarity with a kept pair at or above the threshold",
         "contaminated": "overlaps a benchmark",
-        "over_limit": "beyond the dataset's limit",
+        "over_limit": "beyond the dataset's limit, hence not looked at",
     },
     "training": {"too_long": "more tokens than recipe.max_tokens: dropped, never cut"},
     "completions": {

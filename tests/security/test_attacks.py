@@ -154,8 +154,8 @@ def test_endless_computing_ends_at_the_cpu_limit(sandbox, before):
      "import threading, time\nthreading.Thread(target=time.sleep, args=(600,)).start()"],
     ids=["sleep", "sleep at exit", "sleeping thread"],
 )  # fmt: skip
-def test_endless_waiting_ends_at_the_wall_clock_limit(sandbox, before):
-    result = attack(sandbox, before)
+def test_endless_waiting_ends_at_the_wall_clock_limit(impatient, before):
+    result = attack(impatient, before)
     assert result.verdict == "timeout" and "wall-clock" in result.reason
 
 

@@ -78,3 +78,26 @@ def test_evalplus_scores_in_the_sandbox(sandbox):
     outcomes = list(run_evalplus(sandbox, [(problem, {"solution": text}) for text in solutions]))
     assert [(item["verdict"], item["base_passed"]) for item in outcomes] == list(solutions.values())
     assert [item["passed"] for item in outcomes] == [True, False, False, False, False]
+
+
+def test_evalplus_can_pass_the_problem_with_an_oracle_of_its_own(sandbox):
+    """HumanEval/32, which EvalPlus 0.3.1 fails whatever the completion; a wrong root must still fail."""
+    from selfalign.benchmarks.scoring import run_evalplus
+
+    right = "def find_zero(xs: list):\n    return -xs[0] / xs[1]\n"
+    problem = {
+        "kind": "humaneval-plus",
+        "task_id": "HumanEval/32",
+        "evalplus": {
+            "task_id": "HumanEval/32",
+            "prompt": "def find_zero(xs: list):\n",
+            "canonical_solution": "    return -xs[0] / xs[1]\n",
+            "entry_point": "find_zero",
+            "base_input": [[[1, 2]], [[-4, 2]]],
+            "plus_input": [[[3, 1]]],
+            "atol": 0.0001,
+        },
+    }
+    wrong = ["def find_zero(xs: list):\n    return -0.5\n", right.replace("xs[0]", "abs(xs[0])")]
+    outcomes = run_evalplus(sandbox, [(problem, {"solution": text}) for text in (right, *wrong)])
+    assert [outcome["passed"] for outcome in outcomes] == [True, False, False]

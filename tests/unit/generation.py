@@ -79,6 +79,10 @@ def tasks(count: int) -> list[dict]:
     return rows
 
 
+ROWS = {"concepts": seeds, "tasks": concepts, "responses": tasks}
+"""Input rows of each stage."""
+
+
 class Run:
     """One job of a stage in a folder; runs share prompts and journal when they share `parent`."""
 

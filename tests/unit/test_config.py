@@ -69,6 +69,13 @@ def test_a_wrong_value_is_named_with_what_would_be_accepted(config):
     assert "'main'" in problems(config, **{f"models__{name['models']}__sources": [source]})
 
 
+def test_values_inside_a_command_line_argument_arrive_as_text(config):
+    changed = copy.deepcopy(config)
+    changed["seeds"].update(shards="3", limit="null", typecheck="false")
+    seeds = resolve_config(changed)["seeds"]
+    assert (seeds["shards"], seeds["limit"], seeds["typecheck"]) == (3, None, False)
+
+
 def test_names_must_exist_and_the_error_lists_those_that_do(config):
     name = names(config)
     for key, layer in [

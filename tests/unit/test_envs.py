@@ -1,5 +1,6 @@
 """Locks and conda files: complete, hashed, in step, and free of index addresses."""
 
+import ast
 import re
 import sys
 from pathlib import Path
@@ -53,10 +54,34 @@ def test_locks_hold_what_their_sources_ask_for(name):
             assert not pin or locked.split("+")[0] == pin, f"{source}.in asks for {line}, {name}.lock has {locked}"
 
 
-def test_tools_of_development_fit_the_local_environment():
-    local = conda_environments.locked_versions(ENVS / "local-cpu.lock")
+@pytest.mark.parametrize("name", ["local-cpu", "local-gpu"])
+def test_tools_of_development_fit_the_local_environment(name):
+    local = conda_environments.locked_versions(ENVS / f"{name}.lock")
     dev = conda_environments.locked_versions(ENVS / "dev.lock")
     assert {name for name in dev if name in local and local[name] != dev[name]} == set()
+
+
+def imported_packages(folder: Path) -> set[str]:
+    """Top-level names of what the modules below a folder import, wherever in the file."""
+    names = set()
+    for path in folder.rglob("*.py"):
+        if "payload" in path.parts:  # runs inside the sandbox image
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                names.update(alias.name.split(".")[0] for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                names.add(node.module.split(".")[0])
+    return names
+
+
+def test_what_the_scripts_import_is_asked_for_by_name():
+    """Not left to come along with some other package, which may drop it."""
+    own = {"selfalign", "snakemake", *(path.stem for path in (ROOT / "scripts").glob("*.py"))}
+    foreign = imported_packages(ROOT / "scripts") - own - sys.stdlib_module_names
+    distribution = {"vl_convert": "vl-convert-python", "yaml": "pyyaml"}
+    asked = set(conda_environments.direct_requirements(["scripts", "model", "model-gpu", "model-cpu"]))
+    assert {conda_environments.normalise(distribution.get(name, name)) for name in foreign} <= asked
 
 
 @pytest.mark.parametrize("name", conda_environments.ENVIRONMENTS)

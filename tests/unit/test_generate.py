@@ -4,7 +4,7 @@ import logging
 from itertools import chain, pairwise
 
 import pytest
-from generation import MODEL, Run, concepts, prompts_folder, seeds, tasks
+from generation import MODEL, ROWS, Run, concepts, prompts_folder, seeds, tasks
 
 from generate import Job, read_rows, sampling_seed
 from selfalign.backends import Completion, open_backend
@@ -213,7 +213,6 @@ EXPECTED = {
         "surrogate": "invalid_unicode",
     },
 }
-ROWS = {"concepts": seeds, "tasks": concepts, "responses": tasks}
 
 
 @pytest.mark.parametrize(("stage", "mode"), [(s, m) for s, modes in EXPECTED.items() for m in modes])

@@ -1,163 +1,417 @@
 """The page: complete, honest, self-contained, and deaf to what a model wrote."""
 
 import copy
+import csv
 import re
 from html.parser import HTMLParser
+from xml.etree import ElementTree
 
 import pytest
 
 import write_report
+from selfalign.datasets.census import in_order
 from selfalign.io import write_json, write_jsonl
-from selfalign.report import collect, page
+from selfalign.report import costs, examples, figures, funnel, paths, rates, scores, text, warnings
 
-HOSTILE = "<script>alert('x')</script> \"quoted\" & <img src=x onerror=y> \u202egnp.exe \x1b[31m {{ 7 * 7 }} ``` </pre>"
-
+HOSTILE = "<script>alert('x')</script> \"quoted\" & <img src=x onerror=y> \u202egnp.exe \x1b[31m\x00\ud800 {{ 7 * 7 }} ``` </pre></svg>"
 CONFIG = {
     "models": {"base": {"engine": "vllm"}},
+    "datasets": {"passing": {"policy": "passing"}},
     "checkpoints": {"tuned": {"model": "base"}},
 }
+TRAINING = {
+    "checkpoint": "tuned", "base": {"name": "base"}, "dataset": {"name": "passing", "sha256": "d47a"}, "digest": "c0de",
+    "recipe": {"method": "lora"}, "rows": 9, "rows_too_long": 1, "steps": 2, "tokens": 1234, "tokens_per_second": 56.7,
+    "loss_curve": [{"step": 1, "loss": 1.25}, {"step": 2, "loss": 1.0}], "held_out_loss_before": 1.5, "held_out_loss": 1.125,
+    "peak_memory_mb": 2048.0, "processes": 1, "device": "CPU",
+}  # fmt: skip
+MANIFEST = {
+    "versions": {"python": "3.11.7"}, "git": {"commit": "1234abcd", "modified": False}, "config_sha256": "abc",
+    "locks": {"sandbox": "fff"}, "models": {"base": {"digest": "123", "revision": "456"}},
+    "sandbox": {"digest": "789", "packages": {"numpy": "2.0"}},
+}  # fmt: skip
 
 
-def counts(stage, rows_in, kept, **rejected):
-    return {"stage": stage, "in": rows_in, "kept": kept, "rejected": rejected, "failed": {}}
+def counts(stage, rows_in, kept, extra=None, failed=None, **rejected):
+    return {
+        "stage": stage,
+        "in": rows_in,
+        "kept": kept,
+        "rejected": rejected,
+        "failed": failed or {},
+        "extra": extra or {},
+    }
 
 
-def result(candidate, passed, of=164):
+def result(candidate, passed, of=164, **more):
     found = {
-        "candidate": candidate, "benchmark": "humaneval", "problems": 16, "of": of, "pass_at_1": passed / 16,
-        "interval95": [max(0, passed / 16 - 0.2), min(1, passed / 16 + 0.2)], "per_problem": [],
+        "candidate": candidate, "benchmark": "humaneval", "problems": 16, "of": of, "samples": 1, "correct": passed,
+        "pass_at_1": passed / 16, "interval95": [max(0, passed / 16 - 0.2), min(1, passed / 16 + 0.2)], "truncated": 0,
+        "verdicts": {"passed": passed, "error": 16 - passed}, "per_problem": [],
     }  # fmt: skip
     if candidate == "tuned":
         found["comparison"] = {"gained": 2, "lost": 1, "difference": 1 / 16, "interval95": [-0.1, 0.2], "p_value": 1.0}
-    return found
+    return {**found, **more}
 
 
-@pytest.fixture
-def inputs(tmp_path):
+class Run:
     """Files of a tiny run in which everything that a model wrote is hostile."""
-    seed = {
-        "id": "s",
-        "code": f"def f(x):\n    '''{HOSTILE}'''",
-        "licence": "MIT",
-        "origin": {"package": HOSTILE, "path": "a.py", "line": 3},
-    }
-    task = {"id": "t", "category": "function", "difficulty": "easy", "instruction": HOSTILE}
-    response = {"id": "r", "task_id": "t", "sample": 0, "text": HOSTILE, "tests": HOSTILE}
-    verdict = {
-        "response_id": "r", "task_id": "t", "passed": True, "verdict": "passed", "reason": HOSTILE, "checks_run": 2,
-        "checks_passed": 2, "stderr_tail": HOSTILE,
-    }  # fmt: skip
-    lineage = {
-        "seed_id": "s", "task_id": "t", "response_id": "r", "category": "function", "difficulty": "easy",
-        "concepts": [HOSTILE], "licence": "MIT",
-    }  # fmt: skip
-    pair = {"id": "p", "instruction": HOSTILE, "response": HOSTILE, "tests": HOSTILE, "lineage": lineage}
-    rows = {
-        "seeds": seed,
-        "concepts": {},
-        "unique_tasks": task,
-        "responses": response,
-        "verdicts": verdict,
-        "pairs": pair,
-    }
-    paths = {}
-    for name, row in rows.items():
-        paths[name] = [str(tmp_path / f"{name}.jsonl")]
-        write_jsonl(paths[name][0], [row])
-    files = {
-        "counts": [counts("mine", 10, 4, no_docstring=5, too_long=1), counts("seeds", 4, 3, near_duplicate=1)],
-        "scores": [result("tuned", 5), result("base", 4)],
-        "training": [{"loss_curve": [{"step": 1, "loss": 1.25}, {"step": 2, "loss": 1.0}], "rows": 9, "steps": 2}],
-        "usage": [{"requests": 4, "reused": 1, "prompt_tokens": 100, "cached_prompt_tokens": 90, "output_tokens": 50, "seconds": 10.0}],
-        "manifest": [{
-            "versions": {"python": "3.11"}, "git": {}, "config_sha256": "abc", "locks": {"sandbox": "fff"},
-            "models": {"base": {"digest": "123"}}, "sandbox": {"digest": "456"},
-        }],
-    }  # fmt: skip
-    for name, values in files.items():
-        paths[name] = []
-        for number, value in enumerate(values):
-            path = tmp_path / "responses" / f"{name}{number}.json"
-            write_json(path, value)
-            paths[name].append(str(path))
-    benchmark = tmp_path / "benchmarks" / "generate_responses" / "gen" / "0-of-1.tsv"
-    benchmark.parent.mkdir(parents=True)
-    benchmark.write_text("s\tmax_rss\n12.5\t3400.0\n")
-    return paths
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.results = folder / "results"
+        self.config = copy.deepcopy(CONFIG)
+        self.inputs: dict[str, list[str]] = {}
+        generator = "generators/gen"
+        lineage = {
+            "seed_id": "s", "task_id": "t", "response_id": "r", "concepts_id": "c", "category": "function",
+            "difficulty": "easy", "concepts": [HOSTILE], "licence": "MIT", "origin": {"package": HOSTILE, "version": "1.0"},
+            "generator": "gen", "verdict": "passed", "model": "base", "revision": "456",
+        }  # fmt: skip
+        seed = {
+            "id": "s",
+            "code": f"def f(x):\n    '''{HOSTILE}'''",
+            "licence": "MIT",
+            "origin": {"package": HOSTILE, "line": 3},
+        }
+        response = {"id": "r", "task_id": "t", "sample": 0, "text": HOSTILE, "solution": HOSTILE, "tests": HOSTILE}
+        verdict = {
+            "response_id": "r", "task_id": "t", "passed": True, "verdict": "passed", "reason": HOSTILE, "checks_run": 2,
+            "checks_passed": 2, "stderr_tail": HOSTILE,
+        }  # fmt: skip
+        pair = {"id": "p", "instruction": HOSTILE, "response": HOSTILE, "tests": HOSTILE, "lineage": lineage}
+        self.rows("seeds", "seeds/shards/0-of-1.jsonl", [seed])
+        task = {"id": "t", "category": "function", "difficulty": "easy", "instruction": HOSTILE}
+        self.rows("unique_tasks", f"{generator}/unique_tasks/0-of-1.jsonl", [task])
+        self.rows("responses", f"{generator}/responses/0-of-1.jsonl", [response, {**response, "id": "r2", "sample": 1}])
+        failed = {**verdict, "response_id": "r2", "passed": False, "verdict": "timeout"}
+        self.rows("verdicts", f"{generator}/verdicts/0-of-1.jsonl", [verdict, failed])
+        self.rows("pairs", "datasets/passing/train.jsonl", [pair])
+        self.json("counts", "seeds/mined/corpus.counts.json", counts("mine", 10, 4, no_docstring=5, too_long=1))
+        self.json(
+            "counts", "seeds/seeds.counts.json", counts("seeds", 4, 3, {"contaminated: humaneval": 1}, contaminated=1)
+        )
+        self.json("counts", f"{generator}/responses/0-of-1.counts.json", counts("responses", 3, 2, truncated=1))
+        self.json("counts", "datasets/passing/counts.json", counts("datasets", 2, 1, not_qualified=1))
+        usage = {
+            "requests": 4, "reused": 1, "prompt_tokens": 100, "cached_prompt_tokens": 90, "output_tokens": 50, "seconds": 10.0,
+            "engine_start_seconds": 3.0, "engine": "vllm",
+        }  # fmt: skip
+        self.json("usage", f"{generator}/responses/0-of-1.usage.json", usage)
+        self.json("training", "checkpoints/tuned/training.json", TRAINING)
+        self.json("scores", "evaluation/tuned/humaneval.json", result("tuned", 5))
+        self.json("scores", "evaluation/base/humaneval.json", result("base", 4))
+        self.json("manifest", "run/manifest.json", MANIFEST)
+        benchmark = self.results / "run/benchmarks/generate_responses/gen/0-of-1.tsv"
+        benchmark.parent.mkdir(parents=True)
+        benchmark.write_text("s\tmax_rss\n12.5\t3400.0\n")
+
+    def rows(self, kind, name, rows):
+        write_jsonl(self.results / name, rows)
+        self.inputs.setdefault(kind, []).append(str(self.results / name))
+
+    def json(self, kind, name, value):
+        write_json(self.results / name, value)
+        self.inputs.setdefault(kind, []).append(str(self.results / name))
+
+    def write(self):
+        names = {
+            "html": "report.html", "summary": "summary.txt", "scores": "scores.csv", "funnel": "funnel.svg",
+            "scores_figure": "scores.svg", "loss": "loss.svg",
+        }  # fmt: skip
+        outputs = {name: str(self.results / "report" / file) for name, file in names.items()}
+        write_report.main(self.config, self.inputs, str(self.results / "run/benchmarks"), outputs)
+        return {name: open(path, encoding="utf-8", newline="").read() for name, path in outputs.items()}
 
 
 @pytest.fixture
-def outputs(tmp_path, inputs):
-    names = {
-        "html": "report.html",
-        "summary": "summary.txt",
-        "scores": "scores.csv",
-        "funnel": "f.svg",
-        "scores_figure": "s.svg",
-        "loss": "l.svg",
-    }
-    paths = {name: str(tmp_path / "report" / file) for name, file in names.items()}
-    write_report.main(copy.deepcopy(CONFIG), inputs, str(tmp_path / "benchmarks"), paths)
-    return {name: open(path, encoding="utf-8").read() for name, path in paths.items()}
+def run(tmp_path):
+    return Run(tmp_path)
 
 
-class Tags(HTMLParser):
-    def __init__(self):
+@pytest.fixture
+def outputs(run):
+    return run.write()
+
+
+class Page(HTMLParser):
+    """Tags with their attributes, and the text that a reader sees."""
+
+    def __init__(self, html):
         super().__init__()
-        self.seen = []
+        self.tags, self.text, self.open = [], "", []
+        self.feed(html)
 
     def handle_starttag(self, tag, attributes):
-        self.seen.append((tag, dict(attributes)))
+        self.tags.append((tag, dict(attributes)))
+        self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        self.open.pop()
+
+    def handle_startendtag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+
+    def handle_data(self, data):
+        if "style" not in self.open:
+            self.text += data
 
 
 def test_nothing_that_a_model_wrote_becomes_markup(outputs):
-    tags = Tags()
-    tags.feed(outputs["html"])
-    assert not [tag for tag, _ in tags.seen if tag in ("script", "img", "iframe", "object")]
-    assert not [name for _, attributes in tags.seen for name in attributes if name.startswith("on")]
-    assert "{{ 7 * 7 }}" in outputs["html"], "model-written text was taken for a template"
-    assert "\u202e" not in outputs["html"] and "\x1b" not in outputs["html"] and "\\u202e" in outputs["html"]
+    page = Page(outputs["html"])
+    assert not {tag for tag, _ in page.tags} & {"script", "img", "iframe", "object", "embed", "link", "base", "form"}
+    assert not [name for _, attributes in page.tags for name in attributes if name.startswith("on")]
+    shown = (
+        HOSTILE.replace("\u202e", "\\u202e")
+        .replace("\x1b", "\\u001b")
+        .replace("\x00", "\\u0000")
+        .replace("\ud800", "\\ud800")
+    )
+    # Summary and text of the task, text of two samples and their reasons and errors, two titles of the seed's package.
+    assert page.text.count(shown) >= 8, "hostile text is not shown as it is"
+    assert "{{ 7 * 7 }}" in page.text, "model-written text was taken for a template"
+    for name in ("html", "summary", "scores", "funnel"):
+        assert not re.search("[\x00\x1b\u202e]", outputs[name]), name
 
 
-def test_the_page_is_self_contained(outputs):
-    tags = Tags()
-    tags.feed(outputs["html"])
-    addresses = [
-        value
-        for tag, attributes in tags.seen
-        for name, value in attributes.items()
-        if name in ("src", "href") and tag != "use"
-    ]
-    assert all(address.startswith("#") for address in addresses), addresses
-    assert "@import" not in outputs["html"] and not re.search(r"url\(\s*['\"]?http", outputs["html"])
+def test_a_policy_forbids_scripts_and_loading(outputs):
+    policy = next(
+        a["content"] for tag, a in Page(outputs["html"]).tags if a.get("http-equiv") == "Content-Security-Policy"
+    )
+    assert "default-src 'none'" in policy and "script-src" not in policy
 
 
-def test_scores_losses_and_costs_are_on_the_page(outputs):
-    text = outputs["html"]
-    assert "16 of 164" in text and "31.2 %" in text and "25.0 %" in text
-    assert "5 no_docstring" in text and "1 near_duplicate" in text
-    assert "90.0 %" in text and "3,400" in text and "1.2500" in text
-    assert "abc" in text and "456" in text
-    assert outputs["scores"].splitlines()[1].startswith("humaneval,base,,16,164,0.25")
+def test_the_page_is_self_contained_and_its_links_lead_somewhere(outputs):
+    page = Page(outputs["html"])
+    ids = [attributes["id"] for _, attributes in page.tags if attributes.get("id")]
+    assert len(ids) == len(set(ids)), "an id is used twice"
+    for tag, attributes in page.tags:
+        for name in ("src", "href", "xlink:href", "data", "poster", "srcset"):
+            value = attributes.get(name)
+            assert not value or (value.startswith("#") and value[1:] in ids), (tag, name, value)
+    assert "@import" not in outputs["html"]
+    assert all(address.startswith("#") for address in re.findall(r"url\(\s*['\"]?([^)]*)", outputs["html"]))
+
+
+def test_the_page_answers_in_the_order_in_which_a_reader_asks(outputs):
+    headings = re.findall(r"<h2[^>]*>(.*?)</h2>", outputs["html"])
+    assert headings == [
+        "Did it work?", "What happened to the data?", "Show me", "What did it cost?", "Training",
+        "Can I trust and repeat it?",
+    ]  # fmt: skip
+
+
+def test_scores_losses_costs_and_hashes_are_on_the_page(outputs):
+    shown = " ".join(Page(outputs["html"]).text.split())
+    for figure in (
+        "16 of 164", "31.2 %", "25.0 % → 31.2 %", "+6.2 points", "−10.0 to +20.0", "1.000",
+        "5 no docstring", "the function has no docstring", "1 truncated", "1 not qualified",
+        "50.0 %", "the limit of CPU seconds", "90.0 %", "3,400 MB", "12.5 s", "1.250", "1.125", "1,234",
+        "abc", "789", "123", "456", "c0de", "d47a", "fff", "1234abcd", "3.11.7", "numpy 2.0",
+    ):  # fmt: skip
+        assert figure in shown, figure
+
+
+def test_the_figures_are_svg_without_fixed_text_colour_or_outside_addresses(outputs):
+    for name in ("funnel", "scores_figure", "loss"):
+        tree = ElementTree.fromstring(outputs[name])
+        assert tree.tag == "{http://www.w3.org/2000/svg}svg"
+        fills = {node.get("fill") for node in tree.iter("{http://www.w3.org/2000/svg}text")}
+        assert fills == {"currentColor"}, (name, fills)
+    assert "4 of 10 functions" in outputs["funnel"] and "humaneval, 16 of 164 problems" in outputs["scores_figure"]
 
 
 def test_a_reader_is_warned_in_plain_words(outputs):
-    for text in (outputs["html"], outputs["summary"]):
-        assert "16 of 164 problems" in text and "includes zero" in text and "Only 1 pairs" in text
+    for name in ("html", "summary"):
+        for words in ("16 of 164 problems", "includes zero", "trained on 9 pairs", "25.0 % of the requests"):
+            assert words in outputs[name], (name, words)
     assert "report.html" in outputs["summary"]
 
 
-def test_made_up_rows_are_called_so():
-    assert any("fake" in line for line in collect.warnings([], [], 10**6, {"fake"}))
-    assert collect.warnings([], [], 10**6, {"vllm"}) == []
+def test_scores_csv_has_a_row_a_model_and_benchmark(outputs):
+    rows = list(csv.DictReader(outputs["scores"].splitlines()))
+    assert [(row["candidate"], row["base"], row["pass_at_1"], row["problems"]) for row in rows] == [
+        ("base", "", "0.25", "16"),
+        ("tuned", "base", "0.3125", "16"),
+    ]
+    assert (rows[0]["p_value"], rows[1]["gained"], rows[1]["difference_low"], rows[1]["high"]) == (
+        "",
+        "2",
+        "-0.1",
+        "0.5125",
+    )
+
+
+@pytest.mark.parametrize("missing", [("scores",), ("scores", "training"), ("scores", "training", "pairs")])
+def test_a_run_without_evaluation_training_or_dataset_says_so(run, missing):
+    words = {"scores": "Nothing was evaluated", "training": "Nothing was trained", "pairs": "There is no pair to show"}
+    for kind in missing:
+        del run.inputs[kind]
+    outputs = run.write()
+    for kind, sentence in words.items():
+        assert (sentence in outputs["html"]) == (kind in missing), kind
+    assert "Nothing was evaluated" in outputs["summary"]
+
+
+def test_a_run_without_held_out_pairs_and_with_several_samples_a_problem(run):
+    write_json(run.inputs["training"][0], {**TRAINING, "held_out_loss": None, "held_out_loss_before": None})
+    for path, candidate in zip(run.inputs["scores"], ("tuned", "base"), strict=True):
+        write_json(path, result(candidate, 5, samples=10))
+    shown = " ".join(Page(run.write()["html"]).text.split())
+    assert "1.125" not in shown and "31.2 %" in shown
+    assert "→" not in shown, "the paired comparison is on first samples: it gives no base score over all samples"
+
+
+def test_every_step_of_a_short_training_has_one_tick():
+    curve = [{"step": step, "loss": 2.0 - step / 10} for step in (1, 2, 3)]
+    ticks = re.findall(r">(\d+)</text>", figures.loss_figure({"tuned": {"loss_curve": curve}}))
+    assert ticks == ["1", "2", "3"]
+
+
+def test_warnings_name_what_is_wrong_and_nothing_else():
+    full = result("tuned", 5, of=16)
+    full["comparison"]["interval95"] = [0.01, 0.2]
+    clean = {"config": CONFIG, "scores": [full], "groups": [], "trainings": {}, "usage": [], "git": {}}
+    assert warnings.warnings(**clean) == []
+    fake = {"models": {"base": {"engine": "fake"}}, "datasets": {"all": {"policy": "random"}}}
+    group = {
+        "layer": "seeds",
+        "name": "",
+        "rows": [funnel_row("typecheck", counts("typecheck", 3, 1, failed={"no_verdict": 2}))],
+    }
+    cases = {
+        "made these rows up": {"config": fake},
+        "no test has proven": {"config": fake},
+        "2 rows could not be judged (seeds, check types)": {"groups": [group]},
+        "1 of 16 problems": {"scores": [{**full, "problems": 1}]},
+        "8 of 16 answers were cut": {"scores": [{**full, "truncated": 8}]},
+        "500 of 2,000 pairs were longer": {"trainings": {"tuned": {"rows": 1500, "rows_too_long": 500}}},
+        "changes that were not committed": {"git": {"modified": True}},
+    }
+    for sentence, change in cases.items():
+        found = warnings.warnings(**{**clean, **change})
+        assert any(sentence in line for line in found), (sentence, found)
+
+
+def funnel_row(stage, value):
+    return {
+        "stage": stage, "title": funnel.STAGES[stage][0], "in": value["in"], "kept": value["kept"], "extra": {},
+        "losses": [{"reason": reason, "rows": number, "failed": True} for reason, number in value["failed"].items()],
+    }  # fmt: skip
 
 
 def test_a_checkpoint_stands_right_after_its_base(tmp_path):
-    for name in ("zebra", "base", "tuned"):
+    for name in ("zebra", "base", "tuned", "a-first"):
         write_json(tmp_path / name, {"candidate": name, "benchmark": "b"})
-    rows = collect.score_rows([str(tmp_path / name) for name in ("tuned", "zebra", "base")], {"tuned": "base"})
-    assert [row["candidate"] for row in rows] == ["base", "tuned", "zebra"]
+    files = [str(tmp_path / name) for name in ("tuned", "zebra", "base", "a-first")]
+    rows = scores.score_rows(files, {"tuned": "base", "a-first": "zebra"})
+    assert [row["candidate"] for row in rows] == ["base", "tuned", "zebra", "a-first"]
 
 
-def test_invisible_characters_are_written_out():
-    assert page.visible("a\u202eb\x00\n") == "a\\u202eb\\u0000\n"
+def test_the_funnel_keeps_generators_apart_and_sums_shards(tmp_path):
+    files = {
+        "seeds/mined/a.counts.json": counts("mine", 5, 3, dunder=2),
+        "seeds/mined/b.counts.json": counts("mine", 5, 4, dunder=1),
+        "generators/one/tasks/0-of-2.counts.json": counts("tasks", 3, 3),
+        "generators/one/tasks/1-of-2.counts.json": counts("tasks", 2, 1, empty=1),
+        "generators/two/tasks/0-of-1.counts.json": counts("tasks", 5, 0, empty=5),
+    }
+    for name, value in files.items():
+        write_json(tmp_path / "results" / name, value)
+    groups = funnel.funnels([str(tmp_path / "results" / name) for name in files])
+    assert [(g["layer"], g["name"], r["in"], r["kept"], r["losses"][0]["rows"]) for g in groups for r in g["rows"]] == [
+        ("seeds", "", 10, 7, 3),
+        ("generator", "one", 5, 4, 1),
+        ("generator", "two", 5, 0, 5),
+    ]
+    drawing = figures.funnel_figure(groups)
+    assert "one: Write tasks" in drawing and "two: Write tasks" in drawing
+
+
+def test_a_path_tells_what_a_file_belongs_to():
+    assert paths.owner("results/generators/datasets/tasks/0-of-1.counts.json") == ("generator", "datasets")
+    assert paths.owner("/home/results/x/results/datasets/d/counts.json") == ("dataset", "d")
+    assert paths.owner("results/evaluation/m/humaneval/completions/0-of-1.usage.json") == ("candidate", "m")
+    assert paths.owner("results/seeds/seeds.counts.json") == ("seeds", "")
+
+
+def test_rates_are_counted_by_what_the_task_was(run):
+    found = rates.pass_rates(run.inputs["unique_tasks"], run.inputs["verdicts"])
+    for kind, name in (("category", "function"), ("difficulty", "easy"), ("generator", "gen")):
+        assert [(row["name"], row["responses"], row["passed"], row["share"]) for row in found[kind]] == [
+            (name, 2, 1, 0.5)
+        ]
+    assert [(row["name"], row["responses"]) for row in found["verdict"]] == [("passed", 1), ("timeout", 1)]
+    assert in_order(["medium", "class", "hard", "easy"]) == ["easy", "medium", "hard", "class"]
+
+
+def test_examples_are_of_different_kinds_and_open_only_their_shards(tmp_path):
+    kinds = [("class", "easy"), ("class", "easy"), ("function", "easy"), ("function", "hard")]
+    pairs = [
+        {"id": str(n), "lineage": {"seed_id": f"s{n}", "task_id": f"t{n}", "category": kind[0], "difficulty": kind[1]}}
+        for n, kind in enumerate(kinds)
+    ]
+    write_jsonl(tmp_path / "train.jsonl", pairs)
+    stages = {"seeds": [], "responses": [], "verdicts": []}
+    for n in range(4):
+        rows = {
+            "seeds": {"id": f"s{n}", "origin": {"name": "f", "path": "p", "version": None, "zip": 1}},
+            "responses": {"id": f"r{n}", "task_id": f"t{n}", "sample": 0},
+            "verdicts": {"response_id": f"r{n}", "task_id": f"t{n}"},
+        }
+        for stage, row in rows.items():
+            path = tmp_path / stage / f"{n}-of-4.jsonl"
+            stages[stage].append(str(path))
+            write_jsonl(path, [row])
+    for stage in ("responses", "verdicts"):
+        (tmp_path / stage / "1-of-4.jsonl").write_text("a shard that no example is in")
+    found = examples.examples([str(tmp_path / "train.jsonl")], stages, 3)
+    assert [(e["pair"]["id"], e["seed"]["id"], e["samples"][0]["verdict"]["response_id"]) for e in found] == [
+        ("0", "s0", "r0"), ("2", "s2", "r2"), ("3", "s3", "r3"),
+    ]  # fmt: skip
+    assert found[0]["origin"] == [("path", "p"), ("name", "f"), ("zip", 1)]
+
+
+def test_costs_are_summed_over_shards_and_bear_jobs_that_were_not_measured(tmp_path):
+    folder = tmp_path / "benchmarks" / "generate_tasks" / "gen"
+    folder.mkdir(parents=True)
+    (folder / "0-of-2.tsv").write_text("s\tmax_rss\n10.0\t100.0\n")
+    (folder / "1-of-2.tsv").write_text("s\tmax_rss\n2.5\tNA\n")
+    jobs = costs.job_rows(tmp_path / "benchmarks")
+    assert jobs == [{"rule": "generate_tasks", "jobs": 2, "seconds": 12.5, "longest": 10.0, "memory_mb": 100.0}]
+    files = []
+    for shard, tokens in enumerate((100, 300)):
+        files.append(str(tmp_path / "results" / "generators" / "gen" / "tasks" / f"{shard}-of-2.usage.json"))
+        figures_ = {
+            "requests": 2,
+            "reused": 0,
+            "prompt_tokens": tokens,
+            "cached_prompt_tokens": 50,
+            "output_tokens": 40,
+            "seconds": 4,
+        }
+        write_json(files[-1], figures_)
+    row = costs.usage_rows(files, {"generate_tasks": 100.0})[0]
+    assert (row["stage"], row["owner"], row["requests"], row["prompt_tokens"]) == ("tasks", "gen", 4, 400)
+    assert (row["cached_share"], row["tokens_per_second"], row["memory_mb"]) == (0.25, 10.0, 100.0)
+    assert costs.usage_rows([], {}) == [] and costs.job_rows(tmp_path / "none") == []
+
+
+def test_invisible_characters_are_written_out_and_long_text_is_cut():
+    assert text.visible("a\u202eb\x00\n\tc\u200b\U000e0041") == "a\\u202eb\\u0000\n\tc\\u200b\\U000e0041"
+    assert text.visible("👩\u200d👧 नमस्ते\r\nend") == "👩\u200d👧 नमस्ते\nend"
+    assert text.visible("\ud800") == "\\ud800"
+    cut = text.visible("x" * 1_000_000)
+    assert len(cut) < 21_000 and cut.endswith("[… 980,000 more characters]")
+
+
+def test_highlighted_code_is_escaped():
+    assert "<script>" not in text.code("</pre><script>x</script>") and "&lt;" in text.code("</pre><script>")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(None, "–"), (0.04, "0.0 s"), (59.9, "59.9 s"), (61, "1 min 01 s"), (3599.8, "1 h 00 min"), (7265, "2 h 01 min")],
+)
+def test_durations(seconds, shown):
+    assert text.duration(seconds) == shown

@@ -1,7 +1,6 @@
-"""Generation against a real server: `vllm serve` on the loopback interface, with the small model of config.yaml."""
+"""Generation against a real server: vLLM's own on the loopback interface, with the small model of config.yaml."""
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -39,9 +38,9 @@ def server(root, tmp_path_factory):
     model = Path(os.environ.get("SELFALIGN_SMALL_MODEL", root / "resources/models/qwen2.5-coder-0.5b"))
     if not (model / "config.json").is_file():
         pytest.fail(f"no model in {model}: run `snakemake {model.relative_to(root)}/model.json` first", pytrace=False)
-    vllm = Path(sys.executable).with_name("vllm")
-    command = [str(vllm) if vllm.exists() else shutil.which("vllm") or "vllm", "serve", str(model)]
     port = free_port()
+    # `vllm serve` is the same server, but its command doesn't start in the CPU build, whose package has another name.
+    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(model)]
     command += ["--host", "127.0.0.1", "--port", str(port), "--served-model-name", "small", "--api-key", KEY]
     command += ["--max-model-len", str(WINDOW), "--enable-prompt-tokens-details", "--generation-config", "vllm"]
     # docs/models.md says why.

@@ -1,14 +1,14 @@
 """The whole DAG with the deterministic fake backend: plumbing, not results."""
 
 import json
+import os
 import signal
 import subprocess
 import time
 
-import pytest
-
 from selfalign.io import read_jsonl
 from selfalign.stage import merge_counts
+from study import FAKE_STUDY, Study
 
 
 def test_every_rule_runs_and_a_second_run_has_nothing_to_do(study):
@@ -49,8 +49,6 @@ def test_every_rule_runs_and_a_second_run_has_nothing_to_do(study):
 
 def test_shard_count_cores_and_hash_seed_do_not_change_a_byte_of_the_data(tmp_path_factory, sandbox_image):
     """Law 2: the pairs of one shard and of three, with other hash seeds and cores."""
-    from conftest import FAKE_STUDY, Study  # the folder's own conftest
-
     pairs = []
     for shards, hash_seed in ((1, "0"), (3, "7")):
         study = Study(tmp_path_factory.mktemp(f"shards{shards}"), FAKE_STUDY).set("seeds.shards", shards)
@@ -86,26 +84,53 @@ def test_a_new_time_stamp_on_every_source_file_redoes_nothing(study, root):
     assert study.planned("data") == {}
 
 
-@pytest.mark.parametrize("stop", ["concepts", "tasks", "responses", "verdicts"])
-def test_interrupted_in_each_stage_and_run_again(study, stop):
-    """Ctrl-C as soon as a stage's journal has its first records; the rerun ends right and keeps what was paid for."""
-    process = subprocess.Popen(
-        study.command("data"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
-    journal = study.folder / "results" / ".journal" / stop
-    deadline = time.monotonic() + 300
-    while process.poll() is None and not any(journal.glob("*.jsonl")):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    import os
+STAGES = (
+    "mine_seeds", "gather_seeds", "generate_concepts", "generate_tasks", "dedup_tasks", "generate_responses",
+    "validate_responses", "build_dataset", "train_checkpoint", "generate_completions", "score_completions", "write_report",
+)  # fmt: skip
 
+
+def interrupt(study, rule: str) -> None:
+    """Ctrl-C as soon as a job of the rule has begun to work."""
+    logs = study.folder / "results" / "run" / "logs"
+
+    def began() -> bool:
+        return (logs / f"{rule}.log").exists() or any((logs / rule).rglob("*.log"))
+
+    assert not began(), f"{rule} has run before it was to be interrupted"
+    command = study.command()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    deadline = time.monotonic() + 600
+    while process.poll() is None and not began():
+        assert time.monotonic() < deadline, f"{rule} never began"
+        time.sleep(0.02)
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGINT)
-    process.wait(timeout=120)
-    assert not list((study.folder / "results").rglob("*.tmp")), "a half-written file stayed behind"
+    process.wait(timeout=300)
+    assert began()
     study.run("--unlock", check=False)
-    study.run("data")
-    assert study.planned("data") == {}
+
+
+def test_interrupted_in_the_middle_of_each_stage_and_run_again(study, tmp_path_factory):
+    """The results are those of a run that nobody disturbed."""
+    for rule in STAGES:
+        interrupt(study, rule)
+        leftovers = [path for path in (study.folder / "results").rglob("*.tmp") if ".journal" not in path.parts]
+        assert not leftovers, f"half-written after {rule}"
+    study.run()
+    assert study.planned() == {}
+    undisturbed = Study(tmp_path_factory.mktemp("undisturbed"), FAKE_STUDY)
+    undisturbed.run("data")
+    # What was measured (seconds, memory) differs from run to run; what was made does not.
+    measured = {"cpu_seconds", "peak_memory_mb"}
+    for path, content in undisturbed.data().items():
+        rows = [(study.folder / path).read_bytes(), content]
+        if "/verdicts/" in path and path.endswith(".jsonl"):
+            rows = [
+                [{k: v for k, v in json.loads(line).items() if k not in measured} for line in part.splitlines()]
+                for part in rows
+            ]
+        assert rows[0] == rows[1], path
 
 
 def test_zero_passing_responses_stop_with_the_funnel(study):

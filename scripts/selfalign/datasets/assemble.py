@@ -11,8 +11,6 @@ from selfalign.io import read_jsonl
 from selfalign.rows import row_id
 
 
-
-
 def in_order(generators: list[str], shards: list[dict[str, str]]) -> list[tuple[str, dict[str, str]]]:
     """(generator, paths) by generator and first seed id.
 

@@ -1,71 +1,170 @@
 """The dataset card: what is in the data, where it came from, how it was made and what is known to be weak."""
 
-from collections import Counter
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 
 from huggingface_hub import DatasetCardData
 
-from selfalign.io import write_text
-from selfalign.stage import funnel
+from selfalign.datasets.census import PROPERTIES, STAGES, Census, in_order, ordered
+from selfalign.reasons import REASONS
 
-# Identifiers of the hub where they differ from SPDX in lower case.
-HUB_LICENCES = {"psf-2.0": "psfl", "python-2.0": "psfl", "mit-0": "mit", "0bsd": "other"}
+# SPDX identifiers (lower case) that the hub knows under the same name, and those that it names otherwise.
+HUB_LICENCES = {
+    **{name: name for name in ("apache-2.0", "mit", "bsd-2-clause", "bsd-3-clause", "isc", "unlicense", "zlib", "bsl-1.0")},
+    **{name: name for name in ("cc0-1.0", "cc-by-4.0", "mpl-2.0", "ncsa", "postgresql", "wtfpl", "artistic-2.0")},
+    "psf-2.0": "psfl", "python-2.0": "psfl",
+}  # fmt: skip
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+STAGE_NAMES = {
+    "seeds": "seeds", "concepts": "concept lists", "unique_tasks": "unique tasks", "responses": "responses",
+    "verdicts": "verdicts",
+}  # fmt: skip
+LIMITS = """\
+- Instructions, responses and tests were written by a language model. Nobody has read them all.
+- A response that passed agrees with tests that the same model wrote: both may share one misreading of the task.
+- Overlap with benchmarks was looked for only in those that the run was configured with, by shared runs of words, equal
+  short texts and equal functions; a reworded problem is not found.
+- Tests ran once, on one machine: a response that passes by luck counts as passed.
+- The licences are those of the code that the seeds were taken from. Seeds themselves are not in the pairs, but a
+  response may resemble code that the model was trained on."""
 
 
-def write_card(
-    path: str, name: str, spec: dict, splits: tuple[list[dict], list[dict]], counts: dict, models: list[dict]
-) -> None:
-    """Writes README.md with the hub's metadata block.
+def card_text(name: str, spec: dict, census: Census, counts: dict, models: list[dict]) -> str:
+    """README.md with the hub's metadata block.
 
     Args:
-        splits: pairs of train and held out.
+        spec: the dataset's config.
         counts: the dataset's counts file.
         models: manifests of the models that generated.
     """
-    pairs = [*splits[0], *splits[1]]
-    licences = Counter(pair["lineage"]["licence"] for pair in pairs)
-    size = next((label for limit, label in SIZES if len(pairs) < limit), "1M<n<10M")
-    hub = sorted({HUB_LICENCES.get(licence.lower(), licence.lower()) for licence in licences})
-    data = DatasetCardData(
-        language=["en", "code"],
-        license=hub,
-        size_categories=[size],
-        task_categories=["text-generation"],
-        tags=["code", "synthetic", "selfcodealign"],
-        pretty_name=name,
-        configs=[{"config_name": "default", "data_files": split_files(splits)}],
-    )
+    splits = census.splits
     sections = [
-        f"---\n{data.to_yaml()}\n---\n\n# {name}\n",
-        f"{len(splits[0])} training pairs and {len(splits[1])} held-out pairs of instruction and response, written by the "
-        f"model that they are for. Policy `{spec['policy']}`; generators: {', '.join(spec['generators'])}.\n",
-        "## Where the rows went\n\n" + funnel(counts) + ".\n",
-        table("Verdicts on all responses", "verdict", extras(counts, "verdict: ")),
-        table("Rows dropped because they overlap a benchmark", "benchmark", extras(counts, "contaminated: ")),
-        table("Licences of the functions that the pairs descend from", "licence", licences),
-        table("Categories", "category", Counter(pair["lineage"]["category"] for pair in pairs)),
-        table("Difficulties", "difficulty", Counter(pair["lineage"]["difficulty"] for pair in pairs)),
-        "## Models\n\n"
-        + "".join(
-            f"- `{model.get('name')}`, weights {model.get('digest') or model.get('revision')}\n" for model in models
+        f"---\n{metadata(name, census).to_yaml()}\n---\n\n# {name}\n",
+        f"{splits['train']:,} training pairs and {splits['held_out']:,} held-out pairs of instruction and response. "
+        "Functions mined from real code gave concepts, concepts gave tasks, and a model answered each task several times "
+        "with tests that ran in a sandbox (SelfCodeAlign, arXiv 2410.24198).\n",
+        "Each row has `id`, `instruction`, `response` (what a student is shown), `solution` and `tests` (its code alone and "
+        "what it was checked with), and `lineage`: the ids of the rows that it descends from, category, difficulty, "
+        "concepts, verdict, and origin (as JSON text in the Parquet files) and licence of the function that began it.\n",
+        selection(spec),
+        funnel_table(census, counts),
+        table("Verdicts", ("verdict", "responses", "pairs"), verdict_rows(census)),
+        *(table(f"Pass rate by {kind}", RATE_COLUMNS, rate_rows(census.rates[kind])) for kind in PROPERTIES),
+        table(
+            "Pairs dropped because they overlap a benchmark", ("benchmark", "pairs"), extras(counts, "contaminated: ")
         ),
-        "## Limits\n\nA response passed tests that the same model wrote: both may share a misreading of the task. "
-        "Overlap with benchmarks was looked for only in those that the run was configured with.\n",
+        table("Licences of the functions that the pairs descend from", ("licence", "pairs"), ordered(census.licences)),
+        table("Where these functions are from", ("source", "pairs"), ordered(census.corpora)[:MOST_SOURCES]),
+        generation(census, models),
+        f"## Known limits\n\n{LIMITS}\n",
     ]
-    write_text(path, "\n".join(sections))
+    return "\n".join(sections)
 
 
-def split_files(splits: tuple[list[dict], list[dict]]) -> list[dict]:
-    """Splits that hold rows: readers of Parquet can't tell a type from no row."""
-    names = (("train", "train.parquet"), ("held_out", "held_out.parquet"))
-    return [{"split": split, "path": path} for (split, path), rows in zip(names, splits, strict=True) if rows]
+MOST_SOURCES = 50
+RATE_COLUMNS = ("", "responses", "passed", "share", "pairs")
 
 
-def extras(counts: dict, prefix: str) -> dict[str, int]:
+def metadata(name: str, census: Census) -> DatasetCardData:
+    """The hub's metadata; a licence that the hub has no name for is `other`."""
+    pairs = census.splits.total()
+    files = [{"split": split, "path": f"{split}.parquet"} for split in ("train", "held_out") if census.splits[split]]
+    return DatasetCardData(
+        language=["en", "code"],
+        license=sorted({HUB_LICENCES.get(licence.lower(), "other") for licence in census.licences}),
+        annotations_creators=["machine-generated"],
+        language_creators=["machine-generated"],
+        size_categories=[next((label for limit, label in SIZES if pairs < limit), "1M<n<10M")],
+        task_categories=["text-generation"],
+        tags=["code", "synthetic", "instruction-tuning", "selfcodealign"],
+        pretty_name=name,
+        configs=[{"config_name": "default", "data_files": files}],
+    )
+
+
+def selection(spec: dict) -> str:
+    near = spec["near_duplicates"]
+    limit = "no limit" if spec["limit"] is None else f"at most {spec['limit']:,} pairs"
+    return (
+        "## Selection\n\n"
+        f"Policy `{spec['policy']}`: at most one response a task, drawn by id. Exact duplicates of instruction, solution or "
+        f"code skeleton are dropped, and pairs whose Jaccard similarity with a kept one is {near['threshold']} or more "
+        f"(shingles of {near['shingle']} words). Pairs that share {spec['decontaminate']['ngram']} words in a row with a "
+        f"benchmark are dropped. Held out: {spec['held_out']:.1%}, by id; {limit}.\n"
+    )
+
+
+def funnel_table(census: Census, counts: dict) -> str:
+    """Rows by stage and generator, and every loss between responses and pairs."""
+    columns = ("generator", *(STAGE_NAMES[stage] for stage in STAGES))
+    rows = [(name, *(number[stage] for stage in STAGES)) for name, number in sorted(census.rows.items())]
+    lost = Counter(counts["rejected"])
+    losses = [(reason, number, REASONS["datasets"][reason]) for reason, number in ordered(lost)]
+    passing = census.tasks_by_passes
+    return "\n".join(
+        [
+            table("Where the rows went", columns, rows),
+            f"{passing[True]:,} of {passing.total():,} answered tasks have a response that passed. Of {counts['in']:,} responses "
+            f"{counts['kept']:,} became pairs; the others were dropped:\n",
+            table("", ("reason", "responses", "meaning"), losses),
+        ]
+    )
+
+
+def verdict_rows(census: Census) -> list[tuple]:
+    return [(verdict, number, census.verdicts_kept[verdict]) for verdict, number in ordered(census.verdicts)]
+
+
+def rate_rows(rates: dict[str, Counter[str]]) -> list[tuple]:
+    found = ((name, rates[name]) for name in in_order(rates))
+    return [
+        (name, rate["responses"], rate["passed"], f"{rate['passed'] / rate['responses']:.1%}", rate["pairs"])
+        for name, rate in found
+    ]
+
+
+def generation(census: Census, models: list[dict]) -> str:
+    """Models and, by generator and stage, how rows were sampled."""
+    weights = [
+        (model.get("name", ""), model.get("revision") or "", f"`{model.get('digest') or ''}`") for model in models
+    ]
+    prompts: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for generator, stage in sorted(census.settings, key=lambda key: (key[0], STAGES.index(key[1]))):
+        for text in sorted(census.settings[generator, stage]):
+            made = json.loads(text)
+            sampling = ", ".join(f"{key} {value}" for key, value in sorted(made["sampling"].items()))
+            engine = f"{made.get('engine', '')} {made.get('engine_version', '')}".strip()
+            way = (generator, STAGE_NAMES[stage], made["model"], sampling, engine)
+            prompts[way].append(made.get("prompt_id", ""))
+    columns = ("generator", "stage", "model", "sampling", "engine", "prompts")
+    rows = [(*way, ", ".join(found)) for way, found in prompts.items()]
+    return "\n".join(
+        [
+            table("Models", ("name", "revision", "SHA-256 of the weights"), weights),
+            table("How rows were generated", columns, rows),
+        ]
+    )
+
+
+def extras(counts: dict, prefix: str) -> list[tuple[str, int]]:
     found = counts.get("extra", {})
-    return {key.removeprefix(prefix): number for key, number in found.items() if key.startswith(prefix)}
+    return [(key.removeprefix(prefix), number) for key, number in sorted(found.items()) if key.startswith(prefix)]
 
 
-def table(title: str, column: str, numbers: dict[str, int]) -> str:
-    rows = "".join(f"| {key} | {n} |\n" for key, n in sorted(numbers.items(), key=lambda item: (-item[1], item[0])))
-    return f"## {title}\n\n| {column} | rows |\n|---|---|\n{rows}"
+def table(title: str, columns: Iterable[str], rows: Iterable[tuple]) -> str:
+    """A Markdown table under a heading; "none" in place of a table without rows."""
+    head = list(columns)
+    lines = [f"| {' | '.join(map(cell, row))} |" for row in rows]
+    heading = [f"## {title}", ""] if title else []
+    rules = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+    return "\n".join([*heading, *([*rules, *lines] if lines else ["None."]), ""])
+
+
+def cell(value: object) -> str:
+    """A table cell: numbers with separators, text that can neither end the cell nor become markup."""
+    if isinstance(value, int):
+        return f"{value:,}"
+    text = " ".join(str(value).split())
+    return re.sub(r"([|<>\[\]\\*_])", r"\\\1", text) if not text.startswith("`") else text

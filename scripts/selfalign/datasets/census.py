@@ -73,6 +73,12 @@ def ordered(counter: Counter[str]) -> list[tuple[str, int]]:
     return sorted(counter.items(), key=lambda item: (-item[1], item[0]))
 
 
+def in_order(names: Iterable[str]) -> list[str]:
+    """Difficulties from easy to hard, everything else by name."""
+    ranks = {name: rank for rank, name in enumerate(("easy", "medium", "hard"))}
+    return sorted(names, key=lambda name: (ranks.get(name, len(ranks)), name))
+
+
 def origin_label(origin: dict) -> str:
     """The package, repository or corpus that a seed is from, with its version."""
     name = origin.get("package") or origin.get("repository") or origin.get("corpus") or "unknown"

@@ -20,6 +20,7 @@ SMALLEST = 40
 
 _DROPPED_FIELDS = ("annotation", "returns", "type_comment", "type_params", "kind", "ctx")
 _IGNORED = (ast.AST, list, type(None))
+_NAMED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.ExceptHandler, ast.MatchAs, ast.MatchStar)
 
 
 def skeleton_key(code: str) -> str | None:
@@ -36,6 +37,14 @@ def skeleton_key(code: str) -> str | None:
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
+class _Plain(ast.NodeTransformer):
+    """`x: int = 0` becomes `x = 0`; a bare `x: int` stays, for it may be the field of a data class."""
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.stmt:
+        self.generic_visit(node)
+        return node if node.value is None else ast.Assign(targets=[node.target], value=node.value)
+
+
 class _Writer:
     """Writes one line a node, in order of the source."""
 
@@ -43,7 +52,7 @@ class _Writer:
         self.parts: list[str] = []
         self._names, self._attributes = own_names(tree)
         self._numbers: dict[str, int] = {}
-        self._visit(tree)
+        self._visit(_Plain().visit(tree))
 
     def _visit(self, node: ast.AST) -> None:
         self.parts.append(f"{type(node).__name__}({', '.join(self._values(node))})")
@@ -92,9 +101,7 @@ def own_names(tree: ast.Module) -> tuple[set[str], set[str]]:
             names.add(node.id)
         elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
             attributes.add(node.attr)
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            names.add(node.name)
-        elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name:
+        elif isinstance(node, _NAMED) and node.name:
             names.add(node.name)
         if isinstance(node, ast.ClassDef):
             attributes |= _members(node)

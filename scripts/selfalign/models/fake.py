@@ -1,6 +1,7 @@
 """A tiny model with random weights, made on the spot: real files for tests of plumbing, never for results."""
 
 from pathlib import Path
+from typing import Any
 
 SEED = 42
 EOS, PAD = "<|end|>", "<|pad|>"
@@ -22,7 +23,7 @@ def make_fake_model(staging: Path) -> None:
     import torch
     from transformers import GenerationConfig, Qwen2Config, Qwen2ForCausalLM
 
-    tokenizer = _tokenizer()
+    tokenizer = fake_tokenizer()
     config = Qwen2Config(
         vocab_size=len(tokenizer),
         hidden_size=32,
@@ -44,7 +45,8 @@ def make_fake_model(staging: Path) -> None:
     tokenizer.save_pretrained(staging)
 
 
-def _tokenizer():
+def fake_tokenizer() -> Any:
+    """The byte-level BPE tokenizer of the fake model, a transformers tokenizer."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 

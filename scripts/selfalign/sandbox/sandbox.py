@@ -21,6 +21,8 @@ ATTEMPTS = 3
 """Starts of a container, and tries of one request, before the machine is held to be at fault."""
 AHEAD = 2
 """Requests a worker that are under way at once, so that none waits for the host."""
+HELD = 10_000
+"""Answers that are kept while one before them is still missing."""
 
 
 class Sandbox:
@@ -114,7 +116,7 @@ class Sandbox:
         due = 0
         exhausted = False
         while True:
-            while not exhausted and len(under_way) + len(waiting) < AHEAD * self.workers:
+            while not exhausted and len(under_way) + len(waiting) < AHEAD * self.workers and len(answers) < HELD:
                 item = next(source, None)
                 exhausted = item is None
                 if item:

@@ -27,6 +27,26 @@ def _stand_in_for_downloaders() -> None:
             setattr(module, wanted, lambda *arguments, **options: "/nonexistent")
 
 
+def _record_find_zero() -> None:
+    """Mends how EvalPlus 0.3.1 judges HumanEval/32.
+
+    It checks each input of `find_zero` by its own oracle but does not note that the input passed, so it fails every
+    solution, the canonical one included. Later revisions note it (github.com/evalplus/evalplus, pull request 201). With
+    `fast_check`, success means that no input failed; where nothing was noted, all of them are noted here.
+    """
+    import evalplus.eval
+
+    execute = evalplus.eval.unsafe_execute
+
+    def noted(dataset, entry_point, code, inputs, expected, time_limits, atol, fast_check, stat, details, progress):
+        execute(dataset, entry_point, code, inputs, expected, time_limits, atol, fast_check, stat, details, progress)
+        if fast_check and stat.value == evalplus.eval._SUCCESS and progress.value == 0:
+            details[:] = [True] * len(inputs)
+            progress.value = len(inputs)
+
+    evalplus.eval.unsafe_execute = noted
+
+
 def score(request: dict) -> dict:
     """Statuses of a completion on the base and the extra tests of its problem.
 
@@ -46,6 +66,8 @@ def score(request: dict) -> dict:
         from evalplus.gen.util import trusted_exec
     except ImportError as error:
         raise EvalPlusMissingError(str(error)) from error
+    if request["problem"]["entry_point"] == "find_zero":
+        _record_find_zero()
     problem, dataset = request["problem"], request["dataset"]
     only_not_none = dataset == "mbpp" and problem["entry_point"] in MBPP_OUTPUT_NOT_NONE_TASKS
     scores = {}

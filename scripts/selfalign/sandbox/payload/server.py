@@ -111,7 +111,8 @@ def serve(requests: int, results: int, hands: list[Hand]) -> None:
                 if hand.request is None and waiting:
                     request = waiting.pop(0)
                     hand.request = request["id"]
-                    frames.send(hand.channel.fileno(), request)
+                    with contextlib.suppress(OSError):  # a dead worker is found by its closed channel
+                        frames.send(hand.channel.fileno(), request)
 
 
 def _collect(hand: Hand, selector: selectors.BaseSelector, results: int) -> None:

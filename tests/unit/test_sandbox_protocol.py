@@ -1,0 +1,204 @@
+"""Messages, verdicts from facts, command lines, order and retries: all without a container."""
+
+import os
+from itertools import count
+
+import pytest
+
+from selfalign.errors import InfrastructureError, UserError
+from selfalign.sandbox import VERDICTS, Limits, engines
+from selfalign.sandbox import sandbox as sandbox_module
+from selfalign.sandbox.container import ContainerLost
+from selfalign.sandbox.payload import frames
+from selfalign.sandbox.sandbox import Sandbox
+from selfalign.sandbox.verdicts import judge, printable
+
+LIMITS = Limits().as_dict()
+REPORT = {
+    "state": "end",
+    "checks_run": 2,
+    "checks_failed": 0,
+    "test_failures": 0,
+    "test_errors": 0,
+    "thread_errors": [],
+}
+
+
+def facts(**changes) -> dict:
+    base = {"killed": None, "exit": 0, "signal": None, "report": REPORT, "output_bytes": 0, "stderr_tail": ""}
+    return {**base, "cpu_seconds": 0.1, "peak_memory_mb": 20.0, **changes}
+
+
+def raised(name: str, *bases: str, phase: str = "tests", message: str = "m", errno=None) -> dict:
+    return {**REPORT, "state": "raised", "phase": phase, "type": name, "bases": [name, *bases], "errno": errno,
+            "message": message, "line": "tests.py:1"}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        ({}, "passed"),
+        ({"report": {**REPORT, "checks_run": 0}}, "no_checks"),
+        ({"report": {**REPORT, "checks_failed": 1}}, "assertion_failed"),
+        ({"report": {**REPORT, "test_failures": 1}}, "assertion_failed"),
+        ({"report": {**REPORT, "test_errors": 1}}, "error"),
+        ({"report": {**REPORT, "thread_errors": ["x"]}}, "error"),
+        ({"report": None}, "early_exit"),
+        ({"report": None, "exit": 3}, "early_exit"),
+        ({"report": {**REPORT, "state": "exit", "phase": "tests", "message": "0"}}, "early_exit"),
+        ({"report": raised("AssertionError")}, "assertion_failed"),
+        ({"report": raised("AssertionError", phase="solution")}, "error"),
+        ({"report": raised("ValueError")}, "error"),
+        ({"report": raised("IndentationError", "SyntaxError", phase="compile")}, "syntax_error"),
+        ({"report": raised("SyntaxError")}, "error"),
+        ({"report": raised("MemoryError")}, "memory"),
+        ({"report": raised("BlockingIOError", "OSError", errno=11)}, "process_limit"),
+        ({"report": raised("RuntimeError", message="can't start new thread")}, "process_limit"),
+        ({"report": None, "exit": None, "signal": 11}, "error"),
+        ({"report": None, "exit": None, "signal": 24}, "timeout"),
+        ({"exit": None, "signal": 9, "killed": "cpu"}, "timeout"),
+        ({"exit": None, "signal": 9, "killed": "wall"}, "timeout"),
+        ({"exit": None, "signal": 9, "killed": "output"}, "output_limit"),
+        ({"exit": None, "signal": 9, "killed": "memory"}, "memory"),
+    ],
+)
+def test_every_outcome_has_its_verdict(changes, verdict):
+    result = judge(facts(**changes), LIMITS)
+    assert result.verdict == verdict and verdict in VERDICTS
+    assert result.passed == (verdict == "passed")
+
+
+@pytest.mark.parametrize(
+    "changes", [{"exit": None, "signal": 9, "report": None}, {"report": {"state": "setup", "message": "mount"}}]
+)
+def test_the_machines_faults_are_no_verdicts(changes):
+    with pytest.raises(InfrastructureError):
+        judge(facts(**changes), LIMITS)
+
+
+def test_text_for_a_log_has_no_controls_and_a_limit():
+    assert printable("a\x1b[31mred\x1b[0m\x07\x9b\u202eb\n\tc") == "aredb\n\tc"
+    assert printable("\x1b]0;title\x07x\x1b]8;;http://a\x1b\\y") == "xy"
+    long = printable("世" * 5000)
+    assert len(long.encode()) <= 2048 and set(long) == {"世"}
+    assert printable("\ud800") == "?"
+
+
+def test_messages_survive_the_channel_whatever_they_hold():
+    read, write = os.pipe()
+    messages = [{"text": "a\n\x00\ud800世"}, {}, {"n": list(range(1000))}]
+    for message in messages:
+        frames.send(write, message)
+    os.close(write)
+    assert [frames.receive(read) for _ in messages] == messages
+    assert frames.receive(read) is None
+    os.close(read)
+
+
+@pytest.mark.parametrize("data", [b"\x00\x00", b"\x00\x00\x00\x09abc", b"\x00\x00\x00\x03abc", b"\xff\xff\xff\xff"])
+def test_a_broken_message_is_an_error(data):
+    read, write = os.pipe()
+    os.write(write, data)
+    os.close(write)
+    with pytest.raises(frames.BrokenChannelError):
+        frames.receive(read)
+    os.close(read)
+
+
+def test_limits_must_be_positive():
+    with pytest.raises(UserError, match="memory_mb"):
+        Limits(memory_mb=0)
+
+
+@pytest.mark.parametrize("user", [0, 1000])
+def test_command_lines_ask_for_every_wall(monkeypatch, tmp_path, user):
+    monkeypatch.setattr(engines.shutil, "which", lambda name: f"/bin/{name}")
+    monkeypatch.setattr(engines.os, "geteuid", lambda: user)
+    apptainer = engines.command("apptainer", tmp_path)
+    for flag in ("--containall", "--cleanenv", "--no-home", "--no-privs", "--net"):
+        assert flag in apptainer
+    assert apptainer[apptainer.index("--network") + 1] == "none"
+    assert apptainer.count("--bind") == 1 and apptainer[apptainer.index("--bind") + 1].endswith("/payload:/mnt:ro")
+    bubblewrap = engines.command("bubblewrap", tmp_path)
+    for flag in ("--unshare-pid", "--unshare-net", "--unshare-ipc", "--clearenv", "--die-with-parent", "--new-session"):
+        assert flag in bubblewrap
+    assert "--bind" not in bubblewrap and "--dev-bind" not in bubblewrap and bubblewrap.count("--ro-bind") == 2
+    assert ("--unshare-user" in bubblewrap) == (user != 0)
+    assert "-i" in bubblewrap[bubblewrap.index("/usr/bin/env") :], "the environment is made anew"
+
+
+def test_the_engines_own_environment_carries_no_binds(monkeypatch):
+    monkeypatch.setenv("APPTAINER_BIND", "/home")
+    monkeypatch.setenv("SECRET", "x")
+    assert not {"APPTAINER_BIND", "SECRET"} & set(engines.host_environment())
+
+
+class FakeContainer:
+    """Answers in an order of its own; loses what `losses` says, by the number of the request."""
+
+    made: list["FakeContainer"] = []  # noqa: RUF012 (reset by the fixture)
+    losses: dict[int, int] = {}  # noqa: RUF012
+    dies_at: int | None = None
+
+    def __init__(self, engine, image, settings):
+        self.engine, self.hello, self.held = engine, {"layers": {"missing": {}}}, []
+        FakeContainer.made.append(self)
+
+    def send(self, message):
+        self.held.append(message)
+
+    def receive(self, seconds):
+        if FakeContainer.dies_at is not None and any(m["id"] == FakeContainer.dies_at for m in self.held):
+            FakeContainer.dies_at = None
+            raise ContainerLost("killed")
+        number = self.held.pop(-1)["id"]  # the last first
+        if FakeContainer.losses.get(number, 0):
+            FakeContainer.losses[number] -= 1
+            return {"id": number, "lost": "worker died"}
+        return {"id": number, **facts(), "cpu_seconds": float(number)}
+
+    def stop(self):
+        pass
+
+
+@pytest.fixture
+def fake_sandbox(tmp_path, monkeypatch):
+    (tmp_path / "rootfs").mkdir()
+    (tmp_path / "image.json").write_text('{"digest": "d"}')
+    monkeypatch.setattr(sandbox_module, "Container", FakeContainer)
+    monkeypatch.setattr(engines, "candidates", lambda engine: ["bubblewrap"])
+    FakeContainer.made, FakeContainer.losses, FakeContainer.dies_at = [], {}, None
+    return Sandbox.open(tmp_path, {}, workers=3)
+
+
+def numbers(sandbox: Sandbox, requests: int) -> list[float]:
+    return [answer["cpu_seconds"] for answer in sandbox.exchange({"n": n} for n in range(requests))]
+
+
+def test_answers_come_in_the_order_of_the_requests(fake_sandbox):
+    assert numbers(fake_sandbox, 50) == list(range(50))
+
+
+def test_lost_requests_are_sent_again(fake_sandbox):
+    FakeContainer.losses = {0: 2, 7: 1}
+    assert numbers(fake_sandbox, 20) == list(range(20)) and len(FakeContainer.made) == 1
+
+
+def test_a_lost_container_is_replaced_and_its_requests_are_sent_again(fake_sandbox):
+    FakeContainer.dies_at = 9
+    assert numbers(fake_sandbox, 20) == list(range(20)) and len(FakeContainer.made) == 2
+
+
+def test_a_request_that_is_always_lost_stops_everything(fake_sandbox):
+    FakeContainer.losses = {4: 99}
+    with pytest.raises(InfrastructureError, match="request 5"):
+        numbers(fake_sandbox, 20)
+
+
+def test_requests_are_drawn_as_they_are_needed(fake_sandbox, monkeypatch):
+    """The first one is answered last: what waits for it is bounded."""
+    monkeypatch.setattr(sandbox_module, "HELD", 20)
+    drawn = count()
+    answers = fake_sandbox.exchange({"n": next(drawn)} for _ in range(1000))
+    next(answers)
+    assert next(drawn) < 50

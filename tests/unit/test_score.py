@@ -1,0 +1,99 @@
+"""From outcomes of completions to a result, without a sandbox."""
+
+import pytest
+
+import score
+from selfalign.benchmarks.scoring import evalplus_outcome
+from selfalign.errors import InfrastructureError, UserError
+
+PROBLEMS = [{"task_id": f"T/{n}", "kind": "humaneval"} for n in range(4)]
+
+
+def answers(samples: int) -> list[dict]:
+    return [
+        {"task_id": problem["task_id"], "sample": sample, "truncated": sample == 1}
+        for sample in reversed(range(samples))
+        for problem in PROBLEMS
+    ]
+
+
+def summary(right: list[list[bool]]) -> dict:
+    """Result of problems whose samples are right as given."""
+    grouped = score.group_answers(PROBLEMS, answers(len(right[0])))
+    jobs = [(problem, answer) for problem in PROBLEMS for answer in grouped[problem["task_id"]]]
+    words = {True: "passed", False: "error"}
+    return score.summarise(PROBLEMS, jobs, [{"passed": ok, "verdict": words[ok]} for row in right for ok in row])
+
+
+def test_greedy_scores():
+    result = summary([[True], [False], [True], [True]])
+    assert (result["problems"], result["samples"], result["correct"], result["pass_at_1"]) == (4, 1, 3, 0.75)
+    assert result["interval_method"].startswith("Wilson") and result["pass_at_k"] == {"1": 0.75}
+    assert result["verdicts"] == {"error": 1, "passed": 3}
+    assert [item["passed"] for item in result["per_problem"]] == [True, False, True, True]
+
+
+def test_scores_of_several_samples():
+    right = [[True] * 10, [False] * 10, [True] + [False] * 9, [False, True] * 5]
+    result = summary(right)
+    assert result["pass_at_1"] == pytest.approx((1 + 0 + 0.1 + 0.5) / 4)
+    assert result["pass_at_k"]["10"] == pytest.approx(3 / 4) and "100" not in result["pass_at_k"]
+    assert result["interval_method"].startswith("normal") and result["truncated"] == 4
+    assert [item["correct"] for item in result["per_problem"]] == [10, 0, 1, 5]
+
+
+def test_every_problem_needs_the_same_number_of_completions():
+    with pytest.raises(UserError, match="'T/3' has 0"):
+        score.group_answers(PROBLEMS, [answer for answer in answers(1) if answer["task_id"] != "T/3"])
+    beyond_limit = score.group_answers(PROBLEMS[:2], answers(2))
+    assert list(beyond_limit) == ["T/0", "T/1"] and [a["sample"] for a in beyond_limit["T/0"]] == [0, 1]
+
+
+def test_comparison_of_two_results():
+    base, tuned = summary([[True], [False], [False], [True]]), summary([[True], [True], [True], [False]])
+    result = score.compare_results({**base, "candidate": "base"}, tuned)
+    assert (result["with"], result["gained"], result["lost"]) == ("base", 2, 1)
+
+
+def test_seeds_are_left_out_of_how_completions_were_made():
+    row = {"generated": {"model": "m", "sampling": {"temperature": 0, "seed": 5}}}
+    assert score.first_generated([row]) == {"model": "m", "sampling": {"temperature": 0}}
+    assert score.first_generated([]) == {}
+
+
+def evalplus_facts(base: str, plus: str, **more) -> dict:
+    report = {"state": "scored", "scores": {"base": base, "plus": plus}}
+    return {"report": report, "killed": None, "stderr_tail": "", **more}
+
+
+@pytest.mark.parametrize(
+    ("base", "plus", "verdict", "passed", "base_passed"),
+    [
+        ("pass", "pass", "passed", True, True),
+        ("pass", "fail", "assertion_failed", False, True),
+        ("pass", "timeout", "timeout", False, True),
+        ("fail", "fail", "assertion_failed", False, False),
+        ("timeout", "fail", "timeout", False, False),
+    ],
+)
+def test_evalplus_outcomes(base, plus, verdict, passed, base_passed):
+    outcome = evalplus_outcome(evalplus_facts(base, plus), "T/0")
+    assert (outcome["verdict"], outcome["passed"], outcome["base_passed"]) == (verdict, passed, base_passed)
+
+
+def test_a_completion_that_breaks_the_scorer_from_within_has_failed():
+    assert evalplus_outcome({"report": None, "killed": None, "stderr_tail": ""}, "T/0")["verdict"] == "early_exit"
+    assert evalplus_outcome(evalplus_facts("pass", "pass", killed="memory"), "T/0")["passed"] is False
+
+
+def test_the_scorers_own_faults_are_no_failures_of_the_model():
+    broken = {
+        "report": {"state": "raised", "type": "EvalPlusMissingError", "message": "no evalplus"},
+        "killed": None,
+        "stderr_tail": "",
+    }
+    with pytest.raises(UserError, match=r"(?s)can't be imported.*make containers"):
+        evalplus_outcome(broken, "T/0")
+    broken["report"]["type"] = "KeyError"
+    with pytest.raises(InfrastructureError, match="T/0"):
+        evalplus_outcome(broken, "T/0")
