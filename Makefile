@@ -30,7 +30,7 @@ setup: ## install what is missing: system tools, .venv
 
 run: setup ## make everything of config.yaml (or CONFIG=file), print the scores
 	@$(SNAKEMAKE) --cores $(CORES) $(CONFIGFILE) $(TARGET)
-	@case $(TARGET) in all|report) echo "Report: $$PWD/results/report/report.html"; cat results/report/summary.txt ;; esac
+	@case $(TARGET) in all|report) cat results/report/summary.txt ;; esac
 
 test: setup cluster sandbox lint ## set up, then check the code and run all tests
 	@$(PYTEST) tests/unit tests/security tests/workflow

@@ -48,9 +48,8 @@ sources() {
 base() {
     local exclude=() part
     for part in doc man info locale lintian bug; do exclude+=(--dpkgopt="path-exclude=/usr/share/$part/*"); done
-    # usr-is-merged, where the release has it, spares the tool that would merge /usr, and with it the whole of Perl.
-    mmdebstrap --quiet --variant=essential --format=tar --include='?exact-name(usr-is-merged)' \
-        --include=python3-minimal,libpython3-stdlib,libstdc++6 "${exclude[@]}" "$suite" - "$@"
+    mmdebstrap --quiet --variant=essential --format=tar --include=python3-minimal,libpython3-stdlib,libstdc++6 \
+        "${exclude[@]}" "$suite" - "$@"
 }
 
 say "building the base system of the sandbox ($suite)"

@@ -13,7 +13,8 @@ from snakemake.exceptions import WorkflowError
 from selfalign.config import resolve_config
 from selfalign.errors import UserError
 from selfalign.fewshots import prompt_fingerprint
-from selfalign.fingerprint import code_fingerprint, file_fingerprint
+from selfalign import ROOT
+from selfalign.fingerprint import code_fingerprint, file_fingerprint, sha256
 
 try:
     config = resolve_config(config)
@@ -213,8 +214,14 @@ def used_models():
 
 
 def lock_fingerprints():
-    """Which packages were locked when the run was planned, by name of the lock."""
-    return {name: file_fingerprint(f"envs/{name}.lock") for name in LOCKS}
+    """SHA-256 of the locks, by name, when the run was planned."""
+    return {name: sha256(f"envs/{name}.lock") for name in LOCKS}
+
+
+def report_templates():
+    """Content hash of the report's templates, which are no modules."""
+    folder = ROOT / "scripts" / "selfalign" / "report" / "templates"
+    return file_fingerprint(*sorted(str(path.relative_to(ROOT)) for path in folder.iterdir()))
 
 
 def report_inputs(wildcards):
@@ -230,7 +237,7 @@ def report_inputs(wildcards):
         "seeds": seed_shards(),
         **{
             stage: expand(f"results/generators/{{generator}}/{stage}/{{shard}}.jsonl", **names)
-            for stage in ("concepts", "unique_tasks", "responses", "verdicts")
+            for stage in ("unique_tasks", "responses", "verdicts")
         },
         "counts": [
             *seed_counts,

@@ -42,6 +42,7 @@ rule write_report:
         "../envs/scripts.yaml"
     params:
         config=config,
+        templates=report_templates(),
         code=code_fingerprint("write_report.py"),
     message:
         "Writing the report"

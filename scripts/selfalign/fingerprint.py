@@ -66,3 +66,8 @@ def file_fingerprint(*names: str) -> str:
     for name in names:
         state.update(name.encode() + b"\0" + (SCRIPTS.parent / name).read_bytes() + b"\0")
     return state.hexdigest()[:LENGTH]
+
+
+def sha256(name: str) -> str:
+    """SHA-256 of a file, named relative to the repository's root."""
+    return hashlib.sha256((SCRIPTS.parent / name).read_bytes()).hexdigest()

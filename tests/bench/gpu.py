@@ -7,7 +7,8 @@ Qwen2.5-Coder's shapes with random weights (speed does not depend on their value
 like those of instruction pairs. The trainer gets its arguments from the same functions as `scripts/train.py`: bfloat16
 by autocast over float32 weights for full fine-tuning, a frozen bfloat16 base under LoRA. Every measurement runs in a
 process of its own, so that memory is counted from nothing; one that fails has its reason in the table.
-`--sizes tiny` runs on a CPU in seconds and measures nothing of interest. What is counted as a FLOP is in `flops.py` beside this file.
+`--sizes tiny` runs on a CPU in seconds and measures nothing of interest. What is counted as a FLOP is in `flops.py`
+beside this file.
 """
 
 import argparse
@@ -43,6 +44,7 @@ class Case:
     packing: bool = False
     steps: int = 12
     checkpointing: bool = False
+    master_weights: bool = True
     prompts: int = 256
     new_tokens: int = 256
     engine: str = ""
@@ -62,6 +64,7 @@ def measure_training(case: Case) -> dict:
 
     gpu = torch.cuda.is_available()
     full = case.method == "full"
+    widened = full and case.master_weights
     # Packed rows become one long sequence; without FlashAttention every token then meets every other under a mask.
     micro = 1 if case.packing and attention() == "sdpa" else ROWS_AT_ONCE[case.size]
     recipe = {
@@ -84,7 +87,7 @@ def measure_training(case: Case) -> dict:
         "save_steps": None,
         "seed": 0,
     }
-    model = build_model(case.size, torch.bfloat16 if gpu and not full else torch.float32, attention())
+    model = build_model(case.size, torch.float32 if not gpu or widened else torch.bfloat16, attention())
     rows = random_rows((case.steps + 1) * micro * (4 if case.packing else 1), SHAPES[case.size][5])
     ends: list[float] = []
 
@@ -237,6 +240,9 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", choices=["full", "lora"], default=["full", "lora"])
     parser.add_argument("--steps", type=int, default=12, help=f"the first {WARM_UP_STEPS} are not counted")
     parser.add_argument("--gradient-checkpointing", action="store_true")
+    parser.add_argument(
+        "--bfloat16-weights", action="store_true", help="full fine-tuning without float32 master weights"
+    )
     parser.add_argument("--prompts", type=int, default=256, help="0: no generation")
     parser.add_argument("--new-tokens", type=int, default=256)
     parser.add_argument("--engine", choices=["auto", "vllm", "transformers"], default="auto")
@@ -256,7 +262,11 @@ def main() -> None:
     if engine == "auto":
         engine = "vllm" if importlib.util.find_spec("vllm") else "transformers"
     cases = [
-        Case("train", size, method, packing, options.steps, options.gradient_checkpointing)
+        Case(
+            *("train", size, method, packing, options.steps),
+            checkpointing=options.gradient_checkpointing,
+            master_weights=not options.bfloat16_weights,
+        )
         for size in options.sizes
         for method in options.methods
         for packing in (False, True)

@@ -321,6 +321,20 @@ def test_every_kind_of_recipe_gives_a_model_in_its_precision(base, tmp_path, cha
     assert changed
 
 
+@pytest.mark.parametrize(
+    ("changes", "dtype"),
+    [
+        ({"precision": "bfloat16"}, torch.float32),
+        ({"precision": "bfloat16", "master_weights": False}, torch.bfloat16),
+        ({"precision": "bfloat16", "method": "lora"}, torch.bfloat16),
+        ({"precision": "float32", "method": "lora"}, torch.float32),
+        ({"precision": "float32", "master_weights": False}, torch.float32),
+    ],
+)
+def test_weights_that_are_trained_are_kept_in_float32_unless_the_recipe_says_otherwise(base, changes, dtype):
+    assert {parameter.dtype for parameter in load_model(base, recipe(**changes)).parameters()} == {dtype}
+
+
 def test_rows_that_are_all_too_long_are_an_error_not_an_empty_training(base, tmp_path):
     with pytest.raises(EmptyStageError, match="1 too_long"):
         run(tmp_path, base, [LONG])

@@ -24,14 +24,15 @@ def load_model(folder: str | Path, recipe: dict) -> Any:
     """The base model, in the number format that its weights are trained in.
 
     Full fine-tuning keeps float32 master weights also when it computes in bfloat16 (autocast): at a rate of 1e-5 most
-    updates are smaller than a bfloat16 weight can show. A frozen base under an adapter is loaded in the recipe's format;
-    the adapter itself is float32.
+    updates are smaller than a bfloat16 weight can show. `master_weights: false` in the recipe does without them, for
+    models that would not fit. A frozen base under an adapter is loaded in the recipe's format; the adapter itself is
+    float32.
     """
     import torch
     from transformers import AutoModelForCausalLM
 
-    frozen = recipe["method"] == "lora"
-    dtype = torch.bfloat16 if frozen and recipe["precision"] == "bfloat16" else torch.float32
+    widened = recipe["method"] == "full" and recipe.get("master_weights", True)
+    dtype = torch.bfloat16 if recipe["precision"] == "bfloat16" and not widened else torch.float32
     # FlashAttention has no float32 kernels: it runs under bfloat16 autocast only.
     implementation = attention() if recipe["precision"] == "bfloat16" else "sdpa"
     try:

@@ -56,10 +56,10 @@ def train(job: TrainingJob) -> None:
     from trl import SFTTrainer
 
     started = time.monotonic()
-    if job.threads:
-        torch.set_num_threads(job.threads)
     use_cpu = not torch.cuda.is_available()
     ranks = PartialState(cpu=use_cpu)
+    if job.threads:
+        torch.set_num_threads(max(1, job.threads // ranks.num_processes))
 
     template = load_template(job.base, job.model["chat_template"])
     data = read_data(job, template, first=ranks.is_main_process)
