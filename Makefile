@@ -19,7 +19,7 @@ CONFIGFILE := $(if $(CONFIG),--configfile $(CONFIG))
 SOURCES := scripts tests setup containers
 RULES := Snakefile rules/*.smk
 
-.PHONY: help setup run test unit lint format docs locks containers cluster sandbox bench clean
+.PHONY: help setup run test unit lint format docs locks containers cluster sandbox model bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
@@ -32,7 +32,7 @@ run: setup ## make everything of config.yaml (or CONFIG=file), print the scores
 	@$(SNAKEMAKE) --cores $(CORES) $(CONFIGFILE) $(TARGET)
 	@case $(TARGET) in all|report) cat results/report/summary.txt ;; esac
 
-test: setup cluster sandbox lint ## set up, then check the code and run all tests
+test: setup cluster sandbox model lint ## set up, then check the code and run all tests
 	@$(PYTEST) tests/unit tests/security tests/workflow
 
 unit: setup ## the fast tests
@@ -61,6 +61,9 @@ containers: sandbox ## build the sandbox image and pack it as resources/sandbox/
 
 sandbox: setup
 	@$(SNAKEMAKE) --cores $(CORES) --quiet all -- resources/sandbox/image.json
+
+model: setup ## fetch the default model (resources/models)
+	@$(SNAKEMAKE) --cores $(CORES) --quiet all -- resources/models/qwen2.5-coder-0.5b/model.json
 
 cluster: ## the small environment of a cluster's login node
 	@setup/environment.sh .venv-cluster cluster

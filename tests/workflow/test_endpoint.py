@@ -33,14 +33,11 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def server(root, tmp_path_factory):
+def server(small_model, tmp_path_factory):
     """URL of a server that wants a key."""
-    model = Path(os.environ.get("SELFALIGN_SMALL_MODEL", root / "resources/models/qwen2.5-coder-0.5b"))
-    if not (model / "config.json").is_file():
-        pytest.fail(f"no model in {model}: run `snakemake {model.relative_to(root)}/model.json` first", pytrace=False)
     port = free_port()
     # `vllm serve` is the same server, but its command doesn't start in the CPU build, whose package has another name.
-    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(model)]
+    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(small_model)]
     command += ["--host", "127.0.0.1", "--port", str(port), "--served-model-name", "small", "--api-key", KEY]
     command += ["--max-model-len", str(WINDOW), "--enable-prompt-tokens-details", "--generation-config", "vllm"]
     # docs/models.md says why.

@@ -1,8 +1,5 @@
 """Generation with a real engine in this process, on the small model of config.yaml."""
 
-import os
-from pathlib import Path
-
 import pytest
 
 from selfalign.backends import PROMPT_TOO_LONG, Request, Sampling
@@ -14,11 +11,8 @@ PREFIX = "A list of programming concepts, one line for each snippet.\n" * 8
 
 
 @pytest.fixture(scope="module")
-def folder(root) -> str:
-    model = Path(os.environ.get("SELFALIGN_SMALL_MODEL", root / "resources/models/qwen2.5-coder-0.5b"))
-    if not (model / "config.json").is_file():
-        pytest.fail(f"no model in {model}: run `snakemake {model.relative_to(root)}/model.json` first", pytrace=False)
-    return str(model)
+def folder(small_model) -> str:
+    return str(small_model)
 
 
 @pytest.fixture(scope="module")
