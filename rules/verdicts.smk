@@ -12,7 +12,12 @@ rule build_sandbox:
     conda:
         "../envs/scripts.yaml"
     params:
-        recipe=file_fingerprint("containers/build_sandbox.sh", "containers/tree_digest.py", "envs/sandbox.lock"),
+        recipe=file_fingerprint(
+            "containers/build_sandbox.sh",
+            "containers/tree_digest.py",
+            "containers/evalplus_offline.py",
+            "envs/sandbox.lock",
+        ),
     message:
         "Building the sandbox image (once; two to three minutes)"
     script:

@@ -1,6 +1,7 @@
 """The one place where scripts meet Snakemake: logging, errors, exit status."""
 
 import logging
+import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -15,10 +16,14 @@ def set_up_logging(path: str | None) -> None:
     """Sends log records to the rule's log file and, from level warning, to standard error."""
     root = logging.getLogger()
     root.setLevel(logging.INFO)
+    # Progress bars would fill the terminal and the logs; warnings of libraries belong into the log.
+    os.environ.setdefault("TQDM_DISABLE", "1")
+    logging.captureWarnings(True)
     console = logging.StreamHandler(sys.stderr)
     console.setLevel(logging.WARNING if path else logging.INFO)
     handlers: list[logging.Handler] = [console]
     if path:
+        console.addFilter(lambda record: record.name != "py.warnings")
         handlers.append(logging.FileHandler(path, mode="w", encoding="utf-8"))
     for handler in handlers:
         handler.setFormatter(logging.Formatter(LOG_FORMAT))
