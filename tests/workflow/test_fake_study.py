@@ -86,7 +86,7 @@ def test_a_new_time_stamp_on_every_source_file_redoes_nothing(study, root):
 
 STAGES = (
     "mine_seeds", "gather_seeds", "generate_concepts", "generate_tasks", "dedup_tasks", "generate_responses",
-    "validate_responses", "build_dataset", "train_checkpoint", "generate_completions", "score_completions", "write_report",
+    "validate_responses", "build_dataset", "train_checkpoint", "generate_completions/tuned", "score_completions/tuned", "write_report",
 )  # fmt: skip
 
 
