@@ -68,8 +68,11 @@ model: setup ## fetch the default model (resources/models)
 cluster: ## the small environment of a cluster's login node
 	@setup/environment.sh .venv-cluster cluster
 
-bench: setup ## measurements (see tests/bench)
-	@for script in seeds generation; do $(PYTHON) tests/bench/$$script.py; done
+bench: setup model ## measurements (tests/bench): seeds, generation
+	@$(SNAKEMAKE) --cores $(CORES) --quiet all -- resources/corpora/utilities/corpus.json
+	@PYTHONPATH=scripts $(PYTHON) tests/bench/seeds.py resources/corpora/utilities/packages
+	@PYTHONPATH=scripts $(PYTHON) tests/bench/generation.py --model resources/models/qwen2.5-coder-0.5b \
+		--dtype float32 --context 2048 --prompts 250 --max-tokens 32 --prefixes 4
 
 clean: ## remove results; downloaded models, corpora and images stay
 	rm -rf results .test
