@@ -3,6 +3,7 @@
 REQUIRED: `config` as loaded by Snakemake. PROVIDES: `config` with every default, and the functions below.
 """
 
+import json
 import sys
 from pathlib import Path
 
@@ -149,7 +150,12 @@ def decoding(wildcards):
 
 
 def sandbox_limits():
-    return {key: value for key, value in config["sandbox"].items() if key != "engine"}
+    return {key: value for key, value in config["sandbox"].items() if key not in ("engine", "require")}
+
+
+def sandbox_digest(wildcards, input):
+    """Digest of the image that is there when the job runs; a new image with the same content changes nothing."""
+    return json.loads(Path(input.image).read_text())["digest"]
 
 
 def dataset_spec(wildcards):

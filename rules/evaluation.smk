@@ -67,6 +67,8 @@ rule score_completions:
     params:
         limits=sandbox_limits(),
         engine=config["sandbox"]["engine"],
+        require=config["sandbox"]["require"],
+        sandbox=sandbox_digest,
         limit=benchmark_limit,
         code=code_fingerprint("score.py"),
     message:

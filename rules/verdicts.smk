@@ -44,6 +44,9 @@ rule validate_responses:
     params:
         limits=sandbox_limits(),
         engine=config["sandbox"]["engine"],
+        require=config["sandbox"]["require"],
+        validation=config["validation"],
+        sandbox=sandbox_digest,
         code=code_fingerprint("validate.py"),
     message:
         "Running tests in the sandbox: {wildcards.generator}, shard {wildcards.shard}"

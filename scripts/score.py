@@ -23,6 +23,7 @@ def main(
     image: str,
     limits: dict,
     engine: str,
+    require: str,
     limit: int | None,
     threads: int,
     output: str,
@@ -35,6 +36,7 @@ def main(
         problems: the benchmark's rows.
         completions: files of completion rows (`task_id`, `sample`, `solution`).
         image: the sandbox image's manifest.
+        require: see docs/sandbox.md.
         limits: of one execution, see :class:`selfalign.sandbox.Limits`.
         engine: "auto", "apptainer" or "bubblewrap".
         limit: how many of the problems, from the first, were to be answered; None for all.
@@ -49,7 +51,7 @@ def main(
     samples = group_answers(asked, answers)
     kind = rows[0]["kind"]
     preload = () if kind == "humaneval" else EVALPLUS_MODULES
-    with Sandbox.open(Path(image).parent, Limits(**limits), engine, threads, preload) as sandbox:
+    with Sandbox.open(Path(image).parent, Limits(**limits), engine, threads, require=require, preload=preload) as sandbox:
         score = run_tests if kind == "humaneval" else run_evalplus
         jobs = [(problem, answer) for problem in asked for answer in samples[problem["task_id"]]]
         outcomes = list(score(sandbox, jobs))
@@ -185,6 +187,7 @@ if "snakemake" in globals():
         baseline=snakemake.input.get("baseline") or None,
         limits=snakemake.params.limits,
         engine=snakemake.params.engine,
+        require=snakemake.params.require,
         limit=snakemake.params.limit,
         threads=snakemake.threads,
         candidate=snakemake.wildcards.candidate,

@@ -4,17 +4,16 @@ import logging
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
-from pathlib import Path
 
 from selfalign.adapter import run
-from selfalign.io import read_json, read_jsonl, write_json
+from selfalign.io import read_jsonl, write_json
 from selfalign.journal import Journal
-from selfalign.journal_batches import JournalBatches
-from selfalign.rows import digest, row_id
-from selfalign.sandbox import Limits, Program, Result, Sandbox
-from selfalign.sandbox.engines import harness_version
-from selfalign.sandbox.program import static_verdict
+from selfalign.rows import row_id
+from selfalign.sandbox import Limits, Program, Result
 from selfalign.stage import StageWriter
+from selfalign.validation.consensus import agreement
+from selfalign.validation.executor import Executor
+from selfalign.validation.policy import SKIP, Validation
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +23,8 @@ def main(
     image: str,
     limits: dict,
     engine: str,
+    require: str,
+    validation: dict,
     journal: str,
     writer: str,
     threads: int,
@@ -39,6 +40,8 @@ def main(
         image: the sandbox image's manifest; its folder is the image.
         limits: see :class:`selfalign.sandbox.Limits`.
         engine: "auto", "apptainer" or "bubblewrap".
+        require: "strict" or "standard", see docs/sandbox.md.
+        validation: see :class:`selfalign.validation.policy.Validation`.
         journal: folder of the row journal, shared by all generators: the same program is executed once.
         writer: name of this writer in the journal.
         threads: programs that run at the same time.
@@ -49,35 +52,28 @@ def main(
     """
     started = time.monotonic()
     rows = list(read_jsonl(responses))
-    limits = Limits(**limits)
-    image_digest = read_json(image)["digest"]
-    programs = {_key(row, image_digest, limits): Program(row["solution"], row["tests"]) for row in rows}
-    results = {key: result for key, program in programs.items() if (result := static_verdict(program))}
-    spent = {"requests": len(rows), "without_execution": len(results), "duplicates": len(rows) - len(programs)}
+    policy = Validation(**validation)
+    program_of = {row["id"]: Program(row["solution"], row["tests"]) for row in rows}
     with Journal(journal, writer, (row["seed_id"] for row in rows)) as store:
-        found = store.load(set(programs) - set(results))
-        results |= {key: Result(**fields) for key, fields in found.items()}
-        todo = {key: program for key, program in programs.items() if key not in results}
-        spent |= {"reused": len(found), "executed": len(todo), "cpu_seconds": 0.0, "engine": None, "layers": None}
-        if todo:
-            with Sandbox.open(Path(image).parent, limits, engine, threads) as sandbox, JournalBatches(store) as batches:
-                for key, result in zip(todo, sandbox.stream(todo.values()), strict=True):
-                    results[key] = result
-                    batches.add(key, asdict(result))
-                spent |= {"engine": sandbox.engine, "layers": sandbox.layers}
-                spent["cpu_seconds"] = round(sandbox.cpu_seconds, 3)
+        executor = Executor(image, Limits(**limits), engine, require, store, threads)
+        first = executor.run(program_of.values(), policy.trials)
+        results = {program: policy.after_first(result) for program, result in first.items()}
+        seconds: dict[Program, Result] = {}
+        if policy.second_run != SKIP:
+            seconds = executor.run((program for program, result in results.items() if result.passed), second=True)
+        results |= {program: policy.after_second(results[program], second) for program, second in seconds.items()}
+        agreed = agreement(rows, executor.run) if policy.consensus else {}
     with StageWriter("verdicts", kept=verdicts, rejected=rejected, counts=counts) as out:
         for row in rows:
             out.read()
-            out.keep(_verdict_row(row, results[_key(row, image_digest, limits)]))
-        out.extra = _tally(results[_key(row, image_digest, limits)] for row in rows)
-    spent["seconds"] = round(time.monotonic() - started, 3)
-    write_json(usage, spent)
+            program = program_of[row["id"]]
+            second = seconds.get(program)
+            more = {"second_run": second.verdict if second else None, "consensus": agreed.get(row["id"])}
+            out.keep(_verdict_row(row, results[program], more))
+        out.extra = _tally(results[program] for program in program_of.values())
+    spent = {"requests": len(rows), "duplicates": len(rows) - len(first), **executor.spent}
+    write_json(usage, spent | {"seconds": round(time.monotonic() - started, 3)})
     logger.info("%d responses: %s", len(rows), ", ".join(f"{key} {value}" for key, value in sorted(out.extra.items())))
-
-
-def _key(row: dict, image_digest: str, limits: Limits) -> str:
-    return digest("verdict", row["solution"], row["tests"], image_digest, limits.as_dict(), harness_version())
 
 
 def _tally(results: Iterator[Result]) -> dict[str, int]:
@@ -88,7 +84,7 @@ def _tally(results: Iterator[Result]) -> dict[str, int]:
     return dict(sorted(tally.items()))
 
 
-def _verdict_row(row: dict, result: Result) -> dict:
+def _verdict_row(row: dict, result: Result, more: dict) -> dict:
     fields = asdict(result)
     fields.pop("executed")
     return {
@@ -98,6 +94,7 @@ def _verdict_row(row: dict, result: Result) -> dict:
         "seed_id": row["seed_id"],
         "passed": result.passed,
         **fields,
+        **more,
     }
 
 
@@ -109,6 +106,8 @@ if "snakemake" in globals():
         image=snakemake.input.image,
         limits=snakemake.params.limits,
         engine=snakemake.params.engine,
+        require=snakemake.params.require,
+        validation=snakemake.params.validation,
         journal="results/.journal/verdicts",
         writer="_".join(snakemake.wildcards),
         threads=snakemake.threads,

@@ -124,6 +124,17 @@ def deadlines_are_ordered(config: dict) -> Iterator[str]:
         )
 
 
+def trials_feed_what_asks_for_them(config: dict) -> Iterator[str]:
+    validation = config["validation"]
+    for name, dataset in config["datasets"].items():
+        if dataset["policy"] == "consensus" and not validation["consensus"]:
+            yield f"datasets.{name}.policy is consensus, which needs validation.consensus: true"
+    if validation["min_mutants_killed"] and not validation["mutants"]:
+        yield "validation.min_mutants_killed is above 0, but validation.mutants is 0: there is nothing to notice"
+    if validation["min_coverage"] and validation["second_run"] == "skip":
+        yield "validation.min_coverage is above 0, but coverage is measured in the second run, which is skipped"
+
+
 RULES: tuple[Rule, ...] = (
     names_exist,
     models_are_served,
@@ -133,4 +144,5 @@ RULES: tuple[Rule, ...] = (
     licences_are_allowed,
     batches_divide,
     deadlines_are_ordered,
+    trials_feed_what_asks_for_them,
 )

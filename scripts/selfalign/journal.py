@@ -11,7 +11,7 @@ files whose range overlaps its own, so that a changed shard count costs a few fi
 import json
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from selfalign.io import dumps
@@ -38,8 +38,11 @@ class Journal:
         self.path = self.folder / f"{self._low}_{self._high}_{writer}.jsonl"
         self._stream = None
 
-    def load(self, keys: set[str]) -> dict[str, dict]:
-        """Results of those `keys` that are in the journal. A torn line (a killed writer's last) is passed over."""
+    def load(self, keys: set[str], accept: Callable[[dict], bool] = lambda result: True) -> dict[str, dict]:
+        """Results of those `keys` that are in the journal, the first of each that `accept` says yes to.
+
+        A torn line (a killed writer's last) is passed over.
+        """
         found: dict[str, dict] = {}
         for path in sorted(self.folder.glob("*.jsonl")):
             low, high, _ = path.name.split("_", 2)
@@ -53,8 +56,8 @@ class Journal:
                     except (ValueError, KeyError, TypeError):
                         logger.warning("passing over a torn record in %s", path)
                         continue
-                    if key in keys:
-                        found.setdefault(key, result)
+                    if key in keys and key not in found and accept(result):
+                        found[key] = result
         return found
 
     def append(self, records: Iterable[tuple[str, dict]]) -> None:

@@ -14,52 +14,66 @@ from selfalign.sandbox.sandbox import Sandbox
 from selfalign.sandbox.verdicts import judge, printable
 
 LIMITS = Limits().as_dict()
-REPORT = {
-    "state": "end",
-    "checks_run": 2,
-    "checks_failed": 0,
-    "test_failures": 0,
-    "test_errors": 0,
-    "thread_errors": [],
-}
+REPORT = {"state": "end", "seen": [], "blocked": [], "thread_errors": []}
+COUNTS = {"run": 2, "failed": 0, "test_failures": 0, "test_errors": 0, "thread_errors": 0, "blocked": 0, "hollow": 0}
 
 
 def facts(**changes) -> dict:
-    base = {"killed": None, "exit": 0, "signal": None, "report": REPORT, "output_bytes": 0, "stderr_tail": ""}
+    base = {"killed": None, "forbidden": "", "exit": None, "signal": 9, "report": REPORT, "claimed": True, "proved": True}
+    base |= {"counts": COUNTS, "left_behind": False, "output_bytes": 0, "stderr_tail": ""}
     return {**base, "cpu_seconds": 0.1, "peak_memory_mb": 20.0, **changes}
 
 
+def counted(**changes) -> dict:
+    return {"counts": {**COUNTS, **changes}}
+
+
+def unproved(report: dict | None, **changes) -> dict:
+    """Facts of a program that did not come to its end; without a report it ended by itself."""
+    ended = {} if report else {"claimed": False, "signal": None, "exit": 0}
+    return {"report": report, "proved": False, **ended, **changes}
+
+
 def raised(name: str, *bases: str, phase: str = "tests", message: str = "m", errno=None) -> dict:
-    return {**REPORT, "state": "raised", "phase": phase, "type": name, "bases": [name, *bases], "errno": errno,
-            "message": message, "line": "tests.py:1"}  # fmt: skip
+    report = {"state": "raised", "phase": phase, "type": name, "bases": [name, *bases], "errno": errno}
+    return unproved({**REPORT, **report, "message": message, "line": "tests.py:1"})
 
 
 @pytest.mark.parametrize(
     ("changes", "verdict"),
     [
         ({}, "passed"),
-        ({"report": {**REPORT, "checks_run": 0}}, "no_checks"),
-        ({"report": {**REPORT, "checks_failed": 1}}, "assertion_failed"),
-        ({"report": {**REPORT, "test_failures": 1}}, "assertion_failed"),
-        ({"report": {**REPORT, "test_errors": 1}}, "error"),
-        ({"report": {**REPORT, "thread_errors": ["x"]}}, "error"),
-        ({"report": None}, "early_exit"),
-        ({"report": None, "exit": 3}, "early_exit"),
-        ({"report": {**REPORT, "state": "exit", "phase": "tests", "message": "0"}}, "early_exit"),
-        ({"report": raised("AssertionError")}, "assertion_failed"),
-        ({"report": raised("AssertionError", phase="solution")}, "error"),
-        ({"report": raised("ValueError")}, "error"),
-        ({"report": raised("IndentationError", "SyntaxError", phase="compile")}, "syntax_error"),
-        ({"report": raised("SyntaxError")}, "error"),
-        ({"report": raised("MemoryError")}, "memory"),
-        ({"report": raised("BlockingIOError", "OSError", errno=11)}, "process_limit"),
-        ({"report": raised("RuntimeError", message="can't start new thread")}, "process_limit"),
-        ({"report": None, "exit": None, "signal": 11}, "error"),
-        ({"report": None, "exit": None, "signal": 24}, "timeout"),
-        ({"exit": None, "signal": 9, "killed": "cpu"}, "timeout"),
-        ({"exit": None, "signal": 9, "killed": "wall"}, "timeout"),
-        ({"exit": None, "signal": 9, "killed": "output"}, "output_limit"),
-        ({"exit": None, "signal": 9, "killed": "memory"}, "memory"),
+        (counted(run=0), "no_checks"),
+        (counted(failed=1), "assertion_failed"),
+        (counted(test_failures=1), "assertion_failed"),
+        (counted(test_errors=1), "error"),
+        (counted(thread_errors=1), "error"),
+        (counted(blocked=1), "forbidden"),
+        (counted(hollow=1), "vacuous"),
+        ({"left_behind": True}, "forbidden"),
+        (unproved(REPORT), "early_exit"),
+        (unproved(None), "early_exit"),
+        (unproved(None, exit=3), "early_exit"),
+        (unproved({**REPORT, "state": "exit", "phase": "tests", "message": "0"}), "early_exit"),
+        (unproved({"state": "raised"}), "error"),
+        (raised("AssertionError"), "assertion_failed"),
+        (raised("AssertionError", phase="solution"), "error"),
+        (raised("ValueError"), "error"),
+        (raised("IndentationError", "SyntaxError", phase="compile"), "syntax_error"),
+        (raised("SyntaxError"), "error"),
+        (raised("MemoryError"), "memory"),
+        (raised("BlockingIOError", "OSError", errno=11), "process_limit"),
+        (raised("RuntimeError", message="can't start new thread"), "process_limit"),
+        (raised("Blocked", message="replaced builtins.len"), "forbidden"),
+        (unproved(None, exit=None, signal=9), "early_exit"),
+        (unproved(None, exit=None, signal=11), "error"),
+        (unproved(None, exit=None, signal=24), "timeout"),
+        (unproved(None, exit=None, signal=31), "forbidden"),
+        (unproved(None, killed="cpu"), "timeout"),
+        (unproved(None, killed="wall"), "timeout"),
+        (unproved(None, killed="output"), "output_limit"),
+        (unproved(None, killed="memory"), "memory"),
+        (unproved(None, killed="forbidden", forbidden="ptrace"), "forbidden"),
     ],
 )
 def test_every_outcome_has_its_verdict(changes, verdict):
@@ -68,12 +82,14 @@ def test_every_outcome_has_its_verdict(changes, verdict):
     assert result.passed == (verdict == "passed")
 
 
-@pytest.mark.parametrize(
-    "changes", [{"exit": None, "signal": 9, "report": None}, {"report": {"state": "setup", "message": "mount"}}]
-)
-def test_the_machines_faults_are_no_verdicts(changes):
-    with pytest.raises(InfrastructureError):
-        judge(facts(**changes), LIMITS)
+def test_walls_that_cannot_be_put_up_are_no_verdict():
+    with pytest.raises(InfrastructureError, match="mount"):
+        judge(facts(**unproved({"state": "setup", "message": "mount"})), LIMITS)
+
+
+@pytest.mark.parametrize("claim", [{"state": ["end"]}, {"state": "raised", "bases": 7, "line": {}}, {"blocked": 3}])
+def test_a_claim_of_any_shape_is_no_pass(claim):
+    assert not judge(facts(**unproved({**REPORT, **claim})), LIMITS).passed
 
 
 def test_text_for_a_log_has_no_controls_and_a_limit():
@@ -114,12 +130,12 @@ def test_limits_must_be_positive():
 def test_command_lines_ask_for_every_wall(monkeypatch, tmp_path, user):
     monkeypatch.setattr(engines.shutil, "which", lambda name: f"/bin/{name}")
     monkeypatch.setattr(engines.os, "geteuid", lambda: user)
-    apptainer = engines.command("apptainer", tmp_path)
+    apptainer = engines.command("apptainer", tmp_path, engines.ENVIRONMENT)
     for flag in ("--containall", "--cleanenv", "--no-home", "--no-privs", "--net"):
         assert flag in apptainer
     assert apptainer[apptainer.index("--network") + 1] == "none"
     assert apptainer.count("--bind") == 1 and apptainer[apptainer.index("--bind") + 1].endswith("/payload:/mnt:ro")
-    bubblewrap = engines.command("bubblewrap", tmp_path)
+    bubblewrap = engines.command("bubblewrap", tmp_path, engines.ENVIRONMENT)
     for flag in ("--unshare-pid", "--unshare-net", "--unshare-ipc", "--clearenv", "--die-with-parent", "--new-session"):
         assert flag in bubblewrap
     assert "--bind" not in bubblewrap and "--dev-bind" not in bubblewrap and bubblewrap.count("--ro-bind") == 2
@@ -140,7 +156,7 @@ class FakeContainer:
     losses: dict[int, int] = {}  # noqa: RUF012
     dies_at: int | None = None
 
-    def __init__(self, engine, image, settings):
+    def __init__(self, engine, image, settings, environment):
         self.engine, self.hello, self.held = engine, {"layers": {"missing": {}}}, []
         FakeContainer.made.append(self)
 

@@ -3,6 +3,7 @@
 import pytest
 
 import score
+from selfalign.sandbox.payload.evalplus_job import STATUSES
 from selfalign.benchmarks.scoring import evalplus_outcome
 from selfalign.errors import InfrastructureError, UserError
 
@@ -62,8 +63,8 @@ def test_seeds_are_left_out_of_how_completions_were_made():
 
 
 def evalplus_facts(base: str, plus: str, **more) -> dict:
-    report = {"state": "scored", "scores": {"base": base, "plus": plus}}
-    return {"report": report, "killed": None, "stderr_tail": "", **more}
+    counts = {f"evalplus_{part}": STATUSES.index(status) for part, status in (("base", base), ("plus", plus))}
+    return {"report": {"state": "end"}, "proved": True, "counts": counts, "killed": None, "stderr_tail": "", **more}
 
 
 @pytest.mark.parametrize(
@@ -82,7 +83,7 @@ def test_evalplus_outcomes(base, plus, verdict, passed, base_passed):
 
 
 def test_a_completion_that_breaks_the_scorer_from_within_has_failed():
-    assert evalplus_outcome({"report": None, "killed": None, "stderr_tail": ""}, "T/0")["verdict"] == "early_exit"
+    assert evalplus_outcome(evalplus_facts("pass", "pass", proved=False), "T/0")["verdict"] == "early_exit"
     assert evalplus_outcome(evalplus_facts("pass", "pass", killed="memory"), "T/0")["passed"] is False
 
 

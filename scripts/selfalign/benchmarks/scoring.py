@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from selfalign.errors import InfrastructureError, UserError
 from selfalign.sandbox import Sandbox
+from selfalign.sandbox.payload.evalplus_job import STATUSES
 from selfalign.sandbox.verdicts import printable
 
 EVALPLUS_MODULES = ("evalplus.eval", "evalplus.gen.util")
@@ -22,7 +23,7 @@ JOB_LIMITS = {"cpu_seconds": 600, "wall_seconds": 1800, "memory_mb": 8192}
 Job = tuple[dict, dict]
 """A problem's row and a completion's row."""
 
-OUTSIDE = {"cpu": "timeout", "wall": "timeout", "memory": "memory", "output": "output_limit"}
+OUTSIDE = {"cpu": "timeout", "wall": "timeout", "memory": "memory", "output": "output_limit", "forbidden": "forbidden"}
 
 
 def run_tests(sandbox: Sandbox, jobs: list[Job]) -> Iterator[dict]:
@@ -61,18 +62,18 @@ def run_evalplus(sandbox: Sandbox, jobs: list[Job]) -> Iterator[dict]:
 def evalplus_outcome(facts: dict, task: str) -> dict:
     """The outcome that a worker's facts about a scoring job amount to."""
     report = facts["report"] or {}
-    if report.get("state") == "raised":
-        if report["type"] == "EvalPlusMissingError":
+    if report.get("state") == "raised" and not facts["killed"]:
+        if report.get("type") == "EvalPlusMissingError":
             raise UserError(
-                f"EvalPlus can't be imported in the sandbox image: {report['message']}",
+                f"EvalPlus can't be imported in the sandbox image: {report.get('message')}",
                 where="resources/sandbox",
                 fix="rebuild the image: delete resources/sandbox and run `make containers`",
             )
         raise InfrastructureError(
-            f"EvalPlus failed on {task}: {report['type']}: {report['message']}", where=printable(facts["stderr_tail"])
+            f"EvalPlus failed on {task}: {report.get('type')}: {report.get('message')}", where=printable(facts["stderr_tail"])
         )
-    if report.get("state") == "scored" and not facts["killed"]:
-        base, plus = report["scores"]["base"], report["scores"]["plus"]
+    if facts["proved"] and not facts["killed"]:
+        base, plus = (STATUSES[min(facts["counts"][f"evalplus_{part}"], 3)] for part in ("base", "plus"))
     else:
         base = plus = OUTSIDE.get(facts["killed"], "early_exit")
     words = {"pass": "passed", "fail": "assertion_failed"}

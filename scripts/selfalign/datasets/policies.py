@@ -10,6 +10,8 @@ policy     qualifies                                   arm of the method paper's
 passing    responses that passed                       passes only
 failing    responses that did not pass                 failures only (same size: give both the same `limit`)
 random     all responses, whatever their verdicts      random, all; with `limit`, random subset
+consensus  of those that passed, those which the     none: CodeT's idea; needs `validation.consensus`
+           tests of most other samples accept
 any        those that passed where there are some,     none: every task gives a pair, proven where possible
            else all of the task
 =========  ==========================================  =====================================================
@@ -33,6 +35,13 @@ def passing(candidates: Sequence[Candidate]) -> list[Candidate]:
     return [candidate for candidate in candidates if candidate[1]["passed"]]
 
 
+def consensus(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Of the proven responses, those that agree best with the task's other samples."""
+    passed = passing(candidates)
+    best = max((verdict["consensus"] or 0.0 for _, verdict in passed), default=0.0)
+    return [candidate for candidate in passed if (candidate[1]["consensus"] or 0.0) == best]
+
+
 def failing(candidates: Sequence[Candidate]) -> list[Candidate]:
     """Responses that did not pass: the arm that shows what verification is worth."""
     return [candidate for candidate in candidates if not candidate[1]["passed"]]
@@ -48,7 +57,13 @@ def any_response(candidates: Sequence[Candidate]) -> list[Candidate]:
     return passing(candidates) or list(candidates)
 
 
-POLICIES: dict[str, Policy] = {"passing": passing, "failing": failing, "random": random, "any": any_response}
+POLICIES: dict[str, Policy] = {
+    "passing": passing,
+    "consensus": consensus,
+    "failing": failing,
+    "random": random,
+    "any": any_response,
+}
 
 
 def draw_one(candidates: Sequence[Candidate]) -> Candidate | None:

@@ -32,14 +32,15 @@ class Container:
         engine: "apptainer" or "bubblewrap".
         image: folder with `rootfs/`.
         settings: what the server is told at the start (limits, number of workers ...).
+        environment: of the programs.
     """
 
-    def __init__(self, engine: str, image: Path, settings: dict):
+    def __init__(self, engine: str, image: Path, settings: dict, environment: dict[str, str]):
         self.engine = engine
         self._messages: queue.SimpleQueue = queue.SimpleQueue()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed by stop)
         self._process = subprocess.Popen(
-            engines.command(engine, image),
+            engines.command(engine, image, environment),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,

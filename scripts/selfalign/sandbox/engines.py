@@ -14,17 +14,27 @@ from pathlib import Path
 from selfalign.errors import UserError
 from selfalign.sandbox.payload import (
     checks,
+    equality,
     evalplus_job,
+    execution,
     frames,
     harness,
     isolation,
     process_tree,
+    proof,
+    pytest_style,
+    seccomp,
     server,
+    tampering,
+    variants,
     worker,
 )
 
 PAYLOAD = Path(__file__).resolve().parent / "payload"
-PAYLOAD_MODULES = (checks, evalplus_job, frames, harness, isolation, process_tree, server, worker)
+PAYLOAD_MODULES = (
+    checks, equality, evalplus_job, execution, frames, harness, isolation, process_tree, proof, pytest_style, seccomp,
+    server, tampering, variants, worker,
+)  # fmt: skip
 """Named here so that a change to what runs inside the container changes the fingerprint of scripts that use it."""
 
 UNPRIVILEGED = 65534
@@ -41,6 +51,17 @@ ENVIRONMENT = {
     "MPLBACKEND": "Agg",
 }
 """All that a program sees of an environment. One hash seed and one thread for arithmetic: the same in every run."""
+
+SECOND_ENVIRONMENT = ENVIRONMENT | {
+    "PYTHONHASHSEED": "4242424242",
+    "LANG": "de_DE.UTF-8",
+    "LC_ALL": "de_DE.UTF-8",
+    "TZ": "<+0545>-5:45",
+    "LD_PRELOAD": "/usr/lib/libfaketime.so.1",
+    "FAKETIME": "+400d",
+    "DONT_FAKE_MONOTONIC": "1",
+}
+"""Of the second run, which must end as the first one did: another order in sets, decimal comma, time zone, and year."""
 
 BOOTSTRAP = (
     "import importlib.util, sys; "
@@ -80,9 +101,9 @@ def candidates(engine: str) -> list[str]:
     return found
 
 
-def command(engine: str, image: Path) -> list[str]:
+def command(engine: str, image: Path, environment: dict[str, str]) -> list[str]:
     """The command that starts the server in a container of the image folder (with `rootfs/` in it)."""
-    pairs = [f"{name}={value}" for name, value in ENVIRONMENT.items()]
+    pairs = [f"{name}={value}" for name, value in environment.items()]
     inside = ["/usr/bin/env", "-i", *pairs, "python3", "-s", "-B", "-c", BOOTSTRAP]
     build = {"apptainer": _apptainer, "bubblewrap": _bubblewrap}[engine]
     return [*build(image / "rootfs"), *inside]

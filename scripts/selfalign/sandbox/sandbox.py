@@ -5,6 +5,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from selfalign.errors import InfrastructureError, UserError
@@ -25,13 +26,30 @@ HELD = 10_000
 """Answers that are kept while one before them is still missing."""
 
 
+@dataclass(frozen=True)
+class Policy:
+    """What a sandbox shall be and do, beside limits.
+
+    Attributes:
+        require: "strict": without every layer of isolation it does not start. "standard": a missing layer is a warning.
+        trials: what is tried with a program that passed: `stub` (bool), `mutants` (number).
+        second: the second run: in another environment (:data:`engines.SECOND_ENVIRONMENT`), with the share of lines that
+            the tests reach.
+        preload: modules to import in the container beside the usual ones.
+    """
+
+    require: str = "standard"
+    trials: dict = field(default_factory=dict)
+    second: bool = False
+    preload: tuple[str, ...] = ()
+
+
 class Sandbox:
     """Runs programs in a container. Made by :meth:`open`; use as a context manager."""
 
-    def __init__(self, image: Path, manifest: dict, limits: Limits, engine: str, workers: int, preload: tuple):
-        self.image, self.limits, self.workers = image, limits, workers
+    def __init__(self, image: Path, manifest: dict, limits: Limits, engine: str, workers: int, policy: Policy):
+        self.image, self.limits, self.workers, self.policy = image, limits, workers, policy
         self.digest: str = manifest["digest"]
-        self.preload = list(preload)
         self.executed = 0
         self.cpu_seconds = 0.0
         self._engines = engines.candidates(engine)
@@ -45,7 +63,7 @@ class Sandbox:
         limits: Limits | dict,
         engine: str = "auto",
         workers: int | None = None,
-        preload: tuple[str, ...] = (),
+        **policy,
     ) -> "Sandbox":
         """Starts a container.
 
@@ -54,11 +72,11 @@ class Sandbox:
             limits: of each program.
             engine: "apptainer", "bubblewrap", or "auto" for the first of them that works here.
             workers: programs that run at the same time; the number of cores when None.
-            preload: modules to import once in the container beside the usual ones.
+            policy: see :class:`Policy`.
 
         Raises:
             UserError: no image, or no engine is installed.
-            InfrastructureError: the container does not start.
+            InfrastructureError: the container does not start, or the machine lacks a layer that is required.
         """
         folder = Path(image_folder).resolve()
         if not (folder / "image.json").is_file() or not (folder / "rootfs").is_dir():
@@ -67,7 +85,7 @@ class Sandbox:
             )
         limits = limits if isinstance(limits, Limits) else Limits(**limits)
         workers = workers or len(os.sched_getaffinity(0))
-        return cls(folder, read_json(folder / "image.json"), limits, engine, workers, preload)
+        return cls(folder, read_json(folder / "image.json"), limits, engine, workers, Policy(**policy))
 
     @property
     def engine(self) -> str:
@@ -89,7 +107,13 @@ class Sandbox:
         known = {index: verdict for index, program in enumerate(programs) if (verdict := static_verdict(program))}
         pending = [index for index in range(len(programs)) if index not in known]
         results = self.judged(
-            {"solution": programs[index].solution, "tests": programs[index].tests} for index in pending
+            {
+                "solution": programs[index].solution,
+                "tests": programs[index].tests,
+                "trials": self.policy.trials,
+                "lines": self.policy.second,
+            }
+            for index in pending
         )
         for index in range(len(programs)):
             yield known[index] if index in known else next(results)
@@ -160,8 +184,8 @@ class Sandbox:
             return answer["lost"]
         if (answer["report"] or {}).get("state") == "setup":
             return f"the walls around a program could not be put up: {answer['report']['message']}"
-        if answer["signal"] == 9 and not answer["killed"]:
-            return "a program was killed by something other than its limits: is the machine out of memory?"
+        if answer["killed"] == "machine":
+            return "the kernel killed a program because the machine, or the job, is out of memory"
         return ""
 
     @staticmethod
@@ -177,7 +201,8 @@ class Sandbox:
     def _patience(self, requests: Iterable[dict]) -> float:
         """Seconds after which a silent container is held to hang: every limit is enforced inside long before."""
         longest = max(request.get("limits", {}).get("wall_seconds", self.limits.wall_seconds) for request in requests)
-        return AHEAD * longest + 120
+        programs = 2 + self.policy.trials.get("mutants", 0)  # the program, its stub
+        return AHEAD * programs * longest + 120
 
     def _start(self) -> None:
         """Starts the container: the first engine that works; each of them is tried again once more."""
@@ -187,19 +212,20 @@ class Sandbox:
             "workers": self.workers,
             "user": engines.UNPRIVILEGED,
             "user_tasks": _tasks_of_user(),
-            "preload": self.preload,
+            "preload": list(self.policy.preload),
         }
+        environment = engines.SECOND_ENVIRONMENT if self.policy.second else engines.ENVIRONMENT
         faults = []
         for attempt in range(2):
             for engine in self._engines:
                 try:
-                    self._container = Container(engine, self.image, settings)
+                    self._container = Container(engine, self.image, settings, environment)
                 except InfrastructureError as error:
                     logger.warning("attempt %d: %s", attempt + 1, error)
                     faults.append(error.what)
                     continue
                 self._engines = [engine]
-                self._log_layers()
+                self._check_layers()
                 return
             time.sleep(1)
         raise InfrastructureError(
@@ -208,10 +234,20 @@ class Sandbox:
             fix="docs/sandbox.md says what each engine needs; without a sandbox nothing is executed",
         )
 
-    def _log_layers(self) -> None:
-        layers = self.layers
-        logger.info("sandbox: %s, %d workers, layers %s", self.engine, self.workers, layers)
-        for name, why in layers["missing"].items():
+    def _check_layers(self) -> None:
+        missing = self.layers["missing"]
+        logger.info("sandbox: %s, %d workers, layers %s", self.engine, self.workers, self.layers)
+        if missing and self.policy.require == "strict":
+            self.close()
+            raise UserError(
+                "this machine does not grant programs "
+                + ", ".join(f"{name} ({why})" for name, why in missing.items())
+                + ", and sandbox.require is strict",
+                where=os.uname().nodename,
+                fix="see what this machine can do with `make sandbox-check`; docs/sandbox.md says what each layer needs "
+                "and what `sandbox.require: standard` gives up",
+            )
+        for name, why in missing.items():
             logger.warning("sandbox: this machine does not grant %s to programs (%s); see docs/sandbox.md", name, why)
 
     def close(self) -> None:

@@ -1,45 +1,47 @@
 """Counts the checks of a test text: how many ran, how many held. A failed check that was swallowed is still seen.
 
 The tests' syntax tree is changed so that each `assert`, each `if wrong: raise AssertionError`, each `pytest.raises`
-block and each call of a `*.testing.assert_*` function reports to a counter. `unittest` is counted by wrapping its
-assertion methods and its results. Line numbers stay those of the text.
+block and each call of a `*.testing.assert_*` function counts itself; `==` inside a check also looks for objects that are
+equal to everything. What counts is planted in the constants of the compiled code, not under a name that a program could
+bind anew, and can only count up. `unittest` is counted by wrapping its assertion methods and its results. Line numbers
+stay those of the text.
 """
 
 import ast
 import functools
-import os
+import itertools
 import threading
+import types
+import warnings
 
-HOOK = "__selfalign_checks__"
+from . import equality
+
+RUN, FAILED, ENTERED, EQUAL = (f"\0planted {name}\0" for name in ("run", "failed", "entered", "equal"))
 
 
 class Counter:
-    """Checks that ran and that failed, in this process (a fork's counts are not this process's)."""
+    """Checks that ran and that failed. Made once, before any program; a fork counts for itself.
+
+    Attributes:
+        counts: name -> `itertools.count`; what they hold is read from outside, see `proof.py`.
+        entered: functions of the tests that were called, for :mod:`pytest_style`.
+        thread_errors: texts of failures in threads.
+    """
 
     def __init__(self):
-        self.run = self.failed = 0
-        self.test_failures = self.test_errors = 0  # of unittest: tests, where the above are single checks
+        names = ("run", "failed", "test_failures", "test_errors", "thread_errors", "blocked")
+        self.counts = {name: itertools.count() for name in names} | {"hollow": equality.hollow}
+        self.run, self.failed = self.counts["run"].__next__, self.counts["failed"].__next__
         self.thread_errors: list[str] = []
         self.entered: set[str] = set()
         self._depth = threading.local()
 
-    def check(self, value):
-        """Counts a condition; returns its truth value, taken once."""
-        truth = bool(value)
-        self.run += 1
-        self.failed += not truth
-        return truth
+    def planted(self) -> dict[str, object]:
+        return {RUN: self.run, FAILED: self.failed, ENTERED: self.entered.add, EQUAL: equality.equal}
 
-    def refute(self, value):
-        """Counts the condition of `if wrong: raise AssertionError`."""
-        truth = bool(value)
-        self.run += 1
-        self.failed += truth
-        return truth
-
-    def enter(self, name: str) -> None:
-        """Notes that a function of the tests was called."""
-        self.entered.add(name)
+    def thread_failed(self, text: str) -> None:
+        next(self.counts["thread_errors"])
+        self.thread_errors.append(text)
 
     def wrap(self, method):
         """Counts calls of an assertion method; those that it makes of others are not counted again."""
@@ -49,11 +51,13 @@ class Counter:
             if getattr(self._depth, "value", 0):
                 return method(*args, **kwargs)
             self._depth.value = 1
-            self.run += 1
+            self.run()
             try:
-                return method(*args, **kwargs)
+                result = method(*args, **kwargs)
+                equality.examine(*args[1:3])
+                return result
             except AssertionError:
-                self.failed += 1
+                self.failed()
                 raise
             finally:
                 self._depth.value = 0
@@ -115,33 +119,44 @@ class _Instrument(ast.NodeTransformer):
     def __init__(self, imported: set[str]):
         self.imported = imported
         self.path: list[str] = []
+        self.inside_check = False
 
-    def _call(self, method: str, argument: ast.expr, at: ast.AST) -> ast.Call:
-        hook = ast.Attribute(ast.Name(HOOK, ast.Load()), method, ast.Load())
-        return ast.fix_missing_locations(ast.copy_location(ast.Call(hook, [argument], []), at))
+    def _say(self, what: str, at: ast.AST, *arguments: ast.expr) -> ast.Expr:
+        return ast.copy_location(ast.Expr(ast.copy_location(ast.Call(ast.Constant(what), list(arguments), []), at)), at)
 
-    def _held(self, at: ast.AST) -> ast.Expr:
-        return ast.copy_location(ast.Expr(self._call("check", ast.Constant(True), at)), at)
+    def _condition(self, node: ast.expr) -> ast.expr:
+        self.inside_check = True
+        try:
+            return self.visit(node)
+        finally:
+            self.inside_check = False
 
-    def visit_Assert(self, node: ast.Assert) -> ast.AST:
+    def visit_Compare(self, node: ast.Compare) -> ast.expr:
         self.generic_visit(node)
-        node.test = self._call("check", node.test, node.test)
+        if self.inside_check and len(node.ops) == 1 and isinstance(node.ops[0], ast.Eq):
+            return ast.copy_location(ast.Call(ast.Constant(EQUAL), [node.left, node.comparators[0]], []), node)
         return node
 
+    def visit_Assert(self, node: ast.Assert) -> ast.AST:
+        failure = ast.copy_location(ast.Assert(ast.Constant(False), node.msg and self.visit(node.msg)), node)
+        branches = [self._say(RUN, node)], [self._say(RUN, node), self._say(FAILED, node), failure]
+        return ast.copy_location(ast.If(self._condition(node.test), *branches), node)
+
     def visit_If(self, node: ast.If) -> ast.AST:
-        counted = raises_assertion(node)
-        self.generic_visit(node)
-        if counted:
-            node.test = self._call("refute", node.test, node.test)
+        if not raises_assertion(node):
+            return self.generic_visit(node)
+        node.test = self._condition(node.test)
+        node.body = [self._say(RUN, node), self._say(FAILED, node), *node.body]
+        node.orelse = [self._say(RUN, node), *(self.visit(statement) for statement in node.orelse)]
         return node
 
     def visit_Expr(self, node: ast.Expr) -> ast.AST | list[ast.AST]:
         self.generic_visit(node)
-        return [node, self._held(node)] if is_library_assertion(node, self.imported) else node
+        return [node, self._say(RUN, node)] if is_library_assertion(node, self.imported) else node
 
     def visit_With(self, node: ast.With) -> ast.AST | list[ast.AST]:
         self.generic_visit(node)
-        return [node, self._held(node)] if expects_exception(node) else node
+        return [node, self._say(RUN, node)] if expects_exception(node) else node
 
     visit_AsyncWith = visit_With
 
@@ -151,30 +166,53 @@ class _Instrument(ast.NodeTransformer):
         name = ".".join(self.path)
         self.path.pop()
         if not isinstance(node, ast.ClassDef):
-            entered = ast.Expr(self._call("enter", ast.Constant(name), node.body[0]))
             has_docstring = ast.get_docstring(node, clean=False) is not None
-            node.body.insert(int(has_docstring), ast.copy_location(entered, node.body[0]))
+            node.body.insert(int(has_docstring), self._say(ENTERED, node.body[0], ast.Constant(name)))
         return node
 
     visit_FunctionDef = visit_AsyncFunctionDef = visit_ClassDef = _named
 
 
-def instrument(tree: ast.Module) -> ast.Module:
-    """The tests' tree with counters in it, changed in place."""
-    return ast.fix_missing_locations(_Instrument(testing_imports(tree)).visit(tree))
+def compile_tests(tree: ast.Module, counter: Counter) -> types.CodeType:
+    """The tests' code with counters in it; the tree is changed in place."""
+    changed = ast.fix_missing_locations(_Instrument(testing_imports(tree)).visit(tree))
+    return plant(compile_quietly(changed, "tests.py"), counter.planted())
 
 
-class TestsEnded(SystemExit):
-    """Raised where `unittest.main()` would end the program: a legitimate end of the tests."""
+def parse(text: str, name: str) -> ast.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(text, name)
+
+
+def compile_quietly(tree: ast.Module, name: str) -> types.CodeType:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return compile(tree, name, "exec", dont_inherit=True, optimize=0)
+
+
+def plant(code: types.CodeType, things: dict[str, object]) -> types.CodeType:
+    """The code with things in the place of the constants that stand for them, in all functions inside it too."""
+    constants = tuple(
+        plant(constant, things)
+        if isinstance(constant, types.CodeType)
+        else things.get(constant, constant)
+        if isinstance(constant, str)
+        else constant
+        for constant in code.co_consts
+    )
+    return code.replace(co_consts=constants)
 
 
 def count_unittest(counter: Counter) -> None:
     """Wraps `unittest` so that assertions, failures and errors are counted, whichever runner is used."""
     import unittest
+    import unittest.mock
 
-    for name in dir(unittest.TestCase):
-        if name.startswith("assert") or name == "fail":
-            setattr(unittest.TestCase, name, counter.wrap(getattr(unittest.TestCase, name)))
+    for kind, prefix in ((unittest.TestCase, "assert"), (unittest.mock.NonCallableMock, "assert_")):
+        for name in dir(kind):
+            if name.startswith(prefix) or name == "fail":
+                setattr(kind, name, counter.wrap(getattr(kind, name)))
 
     def counting(method):
         @functools.wraps(method)
@@ -183,8 +221,10 @@ def count_unittest(counter: Counter) -> None:
             is_failure = method.__name__ == "addUnexpectedSuccess" or (
                 isinstance(outcome, tuple) and issubclass(outcome[0], AssertionError)
             )
-            counter.test_failures += is_failure
-            counter.test_errors += not is_failure and outcome is not None
+            if is_failure:
+                next(counter.counts["test_failures"])
+            elif outcome is not None:
+                next(counter.counts["test_errors"])
             return method(self, test, *(() if error is None else (error,)), *more)
 
         return record
@@ -193,66 +233,9 @@ def count_unittest(counter: Counter) -> None:
         setattr(unittest.TestResult, name, counting(getattr(unittest.TestResult, name)))
 
     class Main(unittest.TestProgram):
-        """`unittest.main`, which ends the tests instead of the process."""
+        """`unittest.main` that leaves the end of the process to the harness."""
 
         def __init__(self, *arguments, exit=True, **options):
             super().__init__(*arguments, exit=False, **options)
-            if exit:
-                raise TestsEnded(int(not self.result.wasSuccessful()))
 
     unittest.main = Main
-
-
-def run_uncalled(namespace: dict, tree: ast.Module, counter: Counter) -> None:
-    """Calls, in pytest's manner, the tests that the text defines and that nothing has called.
-
-    Functions `test*` without required parameters, methods `test*` of plain classes `Test*`, and `unittest.TestCase`
-    classes. Those that want arguments (fixtures) can't be called and count as not run.
-    """
-    import unittest
-
-    for node in tree.body:
-        thing = namespace.get(getattr(node, "name", ""))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test"):
-            if node.name not in counter.entered and callable(thing) and _no_arguments(node, 0):
-                _finish(thing())
-        elif isinstance(node, ast.ClassDef) and isinstance(thing, type):
-            methods = [item for item in node.body if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef)]
-            methods = [item for item in methods if item.name.startswith("test")]
-            if any(f"{node.name}.{item.name}" in counter.entered for item in methods):
-                continue
-            if issubclass(thing, unittest.TestCase):
-                suite = unittest.defaultTestLoader.loadTestsFromTestCase(thing)
-                unittest.TextTestRunner().run(suite)
-            elif node.name.startswith("Test"):
-                for item in methods:
-                    if _no_arguments(item, 1):
-                        _call_method(thing(), item.name)
-
-
-def _no_arguments(node: ast.FunctionDef | ast.AsyncFunctionDef, bound: int) -> bool:
-    positional = len(node.args.posonlyargs) + len(node.args.args) - len(node.args.defaults)
-    return positional <= bound and all(default is not None for default in node.args.kw_defaults)
-
-
-def _call_method(instance: object, name: str) -> None:
-    setup = getattr(instance, "setup_method", None) or getattr(instance, "setUp", None)
-    if setup is not None:
-        setup(*([getattr(instance, name)] if setup.__code__.co_argcount > 1 else []))
-    _finish(getattr(instance, name)())
-
-
-def _finish(result: object) -> None:
-    """Runs a coroutine that a test function returned."""
-    if hasattr(result, "__await__"):
-        import asyncio
-
-        asyncio.run(_awaited(result))
-
-
-async def _awaited(result):
-    return await result
-
-
-def same_process(process: int) -> bool:
-    return os.getpid() == process

@@ -1,132 +1,179 @@
-"""Runs solution and tests in one namespace that is really `__main__`, and reports what happened.
+"""Runs solution and tests in one namespace that is really `__main__`, and says what happened.
 
-The report goes through a pipe that only this process holds, with a nonce that the worker made for this run. Its
-absence means that the program ended before its tests did.
+Made once, in the worker, before any program: the wrapped `unittest`, the snapshot of what checks are made of, and the
+generator whose position proves the end (see `proof.py`). What a program's process says on the pipe is a claim; that the
+tests came to their end, and how many checks held, is read from its memory by the process that started it.
 """
 
-import ast
 import atexit
-import contextlib
+import gc
 import io
+import itertools
 import json
 import linecache
 import os
 import random
+import signal
 import sys
 import threading
 import traceback
 import types
+import warnings
 
-from . import checks
+from . import checks, equality, pytest_style, tampering
 
 MAX_MESSAGE = 500
 
 
-class Report:
-    """Writes the one report of this run; only the process that the worker started can do so."""
-
-    def __init__(self, nonce: str, descriptor: int, counter: checks.Counter):
-        self.nonce, self.descriptor, self.counter, self.process = nonce, descriptor, counter, os.getpid()
-
-    def write(self, state: str, **more) -> None:
-        if not checks.same_process(self.process):
-            os._exit(0)
-        counter = self.counter
-        record = {
-            "nonce": self.nonce,
-            "state": state,
-            "checks_run": counter.run,
-            "checks_failed": counter.failed,
-            "test_failures": counter.test_failures,
-            "test_errors": counter.test_errors,
-            "thread_errors": counter.thread_errors[:3],
-            **more,
-        }
-        os.write(self.descriptor, json.dumps(record).encode())
+class Blocked(Exception):
+    """A program tried what the harness does not let it do."""
 
 
-def run(request: dict, nonce: str, descriptor: int) -> None:
-    """Runs a request and ends the process. Does not return."""
-    counter = checks.Counter()
-    report = Report(nonce, descriptor, counter)
-    status = 1
-    try:
-        if request.get("kind") == "evalplus":
-            from . import evalplus_job
+class Harness:
+    """What a worker prepares for all its programs.
 
-            report.write("scored", scores=evalplus_job.score(request))
-        else:
-            _run_program(request, counter, report)
-        status = 0
-    except BaseException as error:
-        _report_error(report, "harness", error)
-    finally:
-        os._exit(status)
+    Attributes:
+        generator: at its first `yield`; the code that a program runs under.
+        counter: of checks.
+    """
+
+    def __init__(self):
+        self.counter = checks.Counter()
+        self.blocked: list[str] = []
+        self.evalplus = {"base": itertools.count(), "plus": itertools.count()}
+        checks.count_unittest(self.counter)
+        _tame_doctest()
+        equality.trust_loaded_modules()
+        self.snapshot = tampering.Snapshot()
+        self.hook = _make_hook(self.counter.counts["blocked"].__next__, self.blocked.append)
+        self.generator = _run()
+        next(self.generator)
+        gc.collect()
+        gc.freeze()  # what all programs share is not looked through again by each of them
+
+    @property
+    def counters(self) -> dict:
+        return self.counter.counts | {f"evalplus_{part}": count for part, count in self.evalplus.items()}
 
 
-def _run_program(request: dict, counter: checks.Counter, report: Report) -> None:
-    _prepare_interpreter(request, counter)
-    namespace = sys.modules["__main__"].__dict__
-    namespace["__name__"] = request.get("module", "__main__")
-    phase = "solution"
-    try:
-        solution, tests = (ast.parse(request[part], f"{part}.py") for part in ("solution", "tests"))
-        plain_tests = ast.parse(request["tests"], "tests.py")
-        codes = [compile(tree, name, "exec", dont_inherit=True) for tree, name in
-                 ((solution, "solution.py"), (checks.instrument(tests), "tests.py"))]  # fmt: skip
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        return _report_error(report, "compile", error)
-    namespace[checks.HOOK] = counter
-    try:
-        exec(codes[0], namespace)
-        phase = "tests"
-        with contextlib.suppress(checks.TestsEnded):
-            exec(codes[1], namespace)
-        checks.run_uncalled(namespace, plain_tests, counter)
-        threading._shutdown()
-        phase = "exit"
-        atexit._run_exitfuncs()
-        sys.stdout.flush()
-    except checks.TestsEnded:
-        report.write("end")
-    except SystemExit as error:
-        report.write("exit", phase=phase, message=str(error.code)[:MAX_MESSAGE])
-    except BaseException as error:
-        _report_error(report, phase, error)
+def _run():
+    """The generator. Nothing that it uses after the program has begun can be reached under a name."""
+    job = yield
+    if job.score is not None:
+        job.score()
     else:
-        report.write("end")
+        execute, tests, namespace, tree, entered = exec, job.tests, job.namespace, job.tree, job.entered
+        changed, uncalled, settle, enter = job.snapshot.changed, pytest_style.run_uncalled, job.settle, job.enter
+        finish = (threading._shutdown, atexit._run_exitfuncs, _stop_helpers, job.flush)
+        execute(job.solution, namespace)
+        settle(changed())
+        enter("tests")
+        execute(tests, namespace)
+        uncalled(namespace, tree, entered)
+        settle(changed())
+        enter("exit")
+        for last in finish:
+            last()
+    yield
 
 
-def _prepare_interpreter(request: dict, counter: checks.Counter) -> None:
+class Job:
+    """One program as the generator gets it."""
+
+    def __init__(self, harness: Harness, solution, tests, tree, module: str, score):
+        self.solution, self.tests, self.tree, self.score = solution, tests, tree, score
+        self.snapshot, self.entered = harness.snapshot, harness.counter.entered
+        self.phase = "solution"
+        self.namespace = sys.modules["__main__"].__dict__
+        self.namespace["__name__"] = module
+
+    def enter(self, phase: str) -> None:
+        self.phase = phase
+
+    @staticmethod
+    def settle(changed: str) -> None:
+        if changed:
+            raise Blocked(f"replaced {changed}")
+
+    @staticmethod
+    def flush() -> None:
+        sys.stdout.flush()
+
+
+def become(harness: Harness, prepared: dict, claim: int) -> None:
+    """Runs a prepared program in this process and claims what became of it. Does not return.
+
+    Args:
+        prepared: `solution` and `tests` (code), `tree` (of the tests), `texts`, `module`; or `score` for a benchmark job.
+        claim: descriptor that claims go to.
+    """
+    process, write, leave, pause = os.getpid(), os.write, os._exit, signal.pause
+    whoami = os.getpid
+    seen: set[int] = set()
+
+    def say(state: str, **more) -> None:
+        if whoami() != process:
+            leave(0)  # a fork of the program came here
+        record = {"state": state, "seen": sorted(seen), "blocked": harness.blocked[:3], **more}
+        write(claim, json.dumps(record).encode() + b"\n")
+
+    job = None
+    try:
+        texts = prepared["texts"]
+        _prepare_interpreter(texts, harness)
+        solution = prepared["solution"]
+        if prepared["seen"]:
+            solution = checks.plant(solution, {prepared["seen"]: seen.add})
+        score = prepared["score"] and (lambda: prepared["score"](harness.evalplus))
+        job = Job(harness, solution, prepared["tests"], prepared["tree"], prepared["module"], score)
+        if score is None:
+            sys.addaudithook(harness.hook)
+        harness.generator.send(job)
+        say("end", thread_errors=harness.counter.thread_errors[:3])
+    except SystemExit as error:
+        say("exit", phase=job.phase if job else "", message=str(error.code)[:MAX_MESSAGE])
+    except BaseException as error:
+        say("raised", phase=job.phase if job else "harness", **describe(error))
+    while True:
+        try:
+            pause()  # until the worker has looked, and ended this process
+        except BaseException:
+            continue
+
+
+def _prepare_interpreter(texts: dict, harness: Harness) -> None:
     """The state that a file started as `python program.py` finds."""
     module = types.ModuleType("__main__")
     module.__file__ = os.path.join(os.getcwd(), "program.py")
     module.__builtins__ = __builtins__
-    for name in [name for name in sys.modules if name.split(".")[0] == __name__.split(".")[0]]:
+    own = __name__.split(".")[0]
+    for name in [name for name in sys.modules if name.split(".")[0] == own]:
         del sys.modules[name]
     sys.modules["__main__"] = module
     sys.argv = [module.__file__]
     sys.path[0] = os.getcwd()
-    for part in ("solution", "tests"):
-        text = request[part]
+    for part, text in texts.items():
         linecache.cache[f"{part}.py"] = (len(text), None, text.splitlines(keepends=True), f"{part}.py")
-    text = request["solution"] + "\n\n" + request["tests"]
     with open(module.__file__, "w", encoding="utf-8", errors="replace") as stream:
-        stream.write(text)
+        stream.write("\n\n".join(texts.values()))
     # What was read or written through the server's own streams is not this program's.
     sys.stdin = io.TextIOWrapper(io.FileIO(0, closefd=False), encoding="utf-8")
     sys.stdout, sys.stderr = _output(1, False), _output(2, True)
     random.seed(0)  # the verdict of a test that draws numbers is the same in every run
     if "numpy.random" in sys.modules:
         sys.modules["numpy.random"].seed(0)
-    checks.count_unittest(counter)
+    warnings.resetwarnings()
+    warnings.filters[:] = _DEFAULT_WARNINGS
 
     def in_thread(failure) -> None:
         if failure.exc_type is not SystemExit:
-            counter.thread_errors.append(f"{failure.exc_type.__name__}: {failure.exc_value}"[:MAX_MESSAGE])
+            harness.counter.thread_failed(f"{failure.exc_type.__name__}: {failure.exc_value}"[:MAX_MESSAGE])
             traceback.print_exception(failure.exc_type, failure.exc_value, failure.exc_traceback)
 
     threading.excepthook = in_thread
+
+
+_DEFAULT_WARNINGS = list(warnings.filters)
 
 
 def _output(descriptor: int, by_line: bool) -> io.TextIOWrapper:
@@ -134,7 +181,56 @@ def _output(descriptor: int, by_line: bool) -> io.TextIOWrapper:
     return io.TextIOWrapper(raw, encoding="utf-8", errors="backslashreplace", line_buffering=by_line)
 
 
-def _report_error(report: Report, phase: str, error: BaseException) -> None:
+def _make_hook(blocked, note):
+    """An audit hook that has no names to look up and no cells: a program that finds it can change nothing about it.
+
+    The texts stand for what is planted in their places (`or 0`: a text that is called would bring a warning).
+    """
+
+    def hook(event, arguments):
+        if event in {
+            "ctypes.dlopen", "ctypes.dlsym", "ctypes.dlsym/handle", "ctypes.string_at", "ctypes.wstring_at",
+            "ctypes.cdata", "ctypes.addressof", "ctypes.call_function", "ctypes.PyObj_FromPtr", "sys.settrace",
+            "code.__new__",
+        }:  # fmt: skip
+            ("\0planted blocked\0" or 0)()  # noqa: SIM222
+            ("\0planted note\0" or 0)(event)  # noqa: SIM222
+            raise ("\0planted refusal\0" or 0)(event)  # noqa: SIM222
+        if event == "object.__setattr__" and arguments[1] == "__code__":
+            ("\0planted blocked\0" or 0)()  # noqa: SIM222
+            ("\0planted note\0" or 0)("assignment of __code__")
+            raise ("\0planted refusal\0" or 0)(event)  # noqa: SIM222
+
+    things = {"\0planted blocked\0": blocked, "\0planted note\0": note, "\0planted refusal\0": PermissionError}
+    hook.__code__ = checks.plant(hook.__code__, things)
+    return hook
+
+
+def _tame_doctest() -> None:
+    """`doctest` puts the trace function back that it found; no program may set one, so it is kept from trying."""
+    import doctest
+
+    class WithoutTrace:
+        def __getattr__(self, name):
+            return (lambda function: None) if name == "settrace" else getattr(sys, name)
+
+        def __setattr__(self, name, value):
+            setattr(sys, name, value)
+
+    doctest.sys = WithoutTrace()
+
+
+def _stop_helpers() -> None:
+    """Ends the process that `multiprocessing` keeps for shared memory, as the interpreter's end would."""
+    tracker = getattr(sys.modules.get("multiprocessing.resource_tracker"), "_resource_tracker", None)
+    if tracker is not None and getattr(tracker, "_pid", None) is not None:
+        os.close(tracker._fd)
+        os.waitpid(tracker._pid, 0)
+        tracker._fd = tracker._pid = None
+
+
+def describe(error: BaseException) -> dict:
+    """An exception as fields of a claim; its traceback goes to standard error."""
     try:
         message = str(error)
     except BaseException:
@@ -145,15 +241,13 @@ def _report_error(report: Report, phase: str, error: BaseException) -> None:
         sys.stderr.flush()
     except BaseException:
         pass
-    report.write(
-        "raised",
-        phase=phase,
-        type=type(error).__name__,
-        bases=[base.__name__ for base in type(error).__mro__][:8],
-        errno=error.errno if isinstance(error, OSError) else None,
-        line=_line(error),
-        message=message[:MAX_MESSAGE],
-    )
+    return {
+        "type": type(error).__name__,
+        "bases": [base.__name__ for base in type(error).__mro__][:8],
+        "errno": error.errno if isinstance(error, OSError) else None,
+        "line": _line(error),
+        "message": message[:MAX_MESSAGE],
+    }
 
 
 def _program_frames(trace: types.TracebackType | None) -> types.TracebackType | None:

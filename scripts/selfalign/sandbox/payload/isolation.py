@@ -13,6 +13,8 @@ CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND = 1, 2, 4, 8, 32, 4096
 MS_REC, MS_PRIVATE = 16384, 1 << 18
+OF_A_PROGRAM = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS
+"""Namespaces that every program gets for itself, beside a process namespace."""
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 4, 36, 38
 CAPABILITY_VERSION = 0x20080522
 INNER_ID = 1000
@@ -66,8 +68,8 @@ def become_nobody(user: int) -> None:
 
 def _uncover_proc() -> None:
     """bubblewrap, run as root, covers parts of /proc; nested namespaces may mount their own only where none is."""
-    with contextlib.suppress(OSError):  # the workers find out whether they can have their own, and say so
-        own_proc()
+    with contextlib.suppress(OSError):  # programs find out whether they can have their own, and the worker says so
+        own_proc(writable=True)
 
 
 def own_user_namespace(flags: int) -> None:
@@ -83,22 +85,14 @@ def own_user_namespace(flags: int) -> None:
             stream.write(line)
 
 
-def forbid_more_namespaces() -> bool:
-    """No user namespace can be made below this one; False where the kernel's setting cannot be written."""
-    try:
-        with open("/proc/sys/user/max_user_namespaces", "w") as stream:
-            stream.write("0")
-    except OSError:
-        return False
-    return True
-
-
 def private_mounts() -> None:
     mount("none", "/", None, MS_REC | MS_PRIVATE)
 
 
-def own_proc() -> None:
-    mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+def own_proc(writable: bool = False) -> None:
+    """This process namespace's own /proc. A program's is read-only: its memory is a file there."""
+    flags = MS_NOSUID | MS_NODEV | MS_NOEXEC | (0 if writable else MS_RDONLY)
+    mount("proc", "/proc", "proc", flags)
 
 
 def hide_proc() -> None:

@@ -35,6 +35,11 @@ def descendants(root: int) -> list[int]:
     return sorted(_tree(root))
 
 
+def living(root: int) -> list[int]:
+    """Processes below `root` that have not ended."""
+    return sorted(process for process, fields in _tree(root).items() if fields[0] not in "ZX")
+
+
 def tree_usage(root: int, base_bytes: int) -> tuple[float, int]:
     """What all processes below `root` use.
 

@@ -5,28 +5,36 @@ neither. Requests are handed to idle workers; a worker that dies is replaced, an
 """
 
 import contextlib
+import gc
 import importlib
 import os
+import re
 import selectors
 import signal
 import socket
 import sys
+from collections import deque
+from collections.abc import Iterable
 
-from . import frames, isolation, worker
+from . import execution, frames, isolation, worker
 
 PRELOADED = """
     abc argparse array asyncio base64 bisect builtins calendar collections contextlib copy csv ctypes dataclasses
-    datetime decimal difflib enum fractions functools gc hashlib heapq html inspect io itertools json keyword
-    linecache logging math multiprocessing.pool numbers numpy numpy.random operator pickle pprint queue random re
+    datetime decimal difflib doctest enum fractions functools gc hashlib heapq html inspect io itertools json keyword
+    linecache logging math multiprocessing.pool numbers operator pickle pprint queue random re
     secrets select shutil signal socket statistics string struct subprocess tempfile textwrap threading time timeit
     traceback types typing unicodedata unittest unittest.mock uuid warnings weakref zlib
 """
+LIBRARIES = ("numpy", "numpy.random", "numpy.testing", "pandas", "pandas.testing", "pytest")
+"""Large, and used by few programs: imported by workers of their own, since a process costs the more to fork the larger it
+is. A program whose text names none of them and that imports one all the same gets it later, and slower."""
+_NAMES_LIBRARY = re.compile(r"\b(numpy|pandas|pytest)\b")
 
 
-def preload(more: list[str]) -> list[str]:
-    """Imports what programs commonly import, and `more`; what the image lacks is passed over and reported."""
+def preload(names: Iterable[str]) -> list[str]:
+    """Imports what programs commonly import; what the image lacks is passed over and reported."""
     missing = []
-    for name in (*PRELOADED.split(), *more):
+    for name in names:
         try:
             importlib.import_module(name)
         except ImportError:
@@ -34,21 +42,32 @@ def preload(more: list[str]) -> list[str]:
     return missing
 
 
-class Hand:
-    """A worker as the server sees it: its process, its channel, the id of the request it is at."""
+def wants_libraries(request: dict) -> bool:
+    texts = (request.get("solution", ""), request.get("tests", ""))
+    return request.get("kind") == "evalplus" or any(map(_NAMES_LIBRARY.search, texts))
 
-    def __init__(self, settings: dict):
-        self.settings = settings
+
+class Hand:
+    """A worker as the server sees it: its process, its channel, the id of the request it is at.
+
+    Args:
+        libraries: what it imports before it takes requests.
+    """
+
+    def __init__(self, settings: dict, libraries: Iterable[str] = ()):
+        self.settings, self.libraries = settings, tuple(libraries)
         self.start()
 
     def start(self) -> None:
         ours, theirs = socket.socketpair()
+        self.board = worker.Board()
         self.process = os.fork()
         if self.process == 0:
             status = 1
             try:
                 ours.close()
-                worker.main(theirs.detach(), self.settings)
+                preload(self.libraries)
+                worker.main(theirs.detach(), self.settings, self.board)
                 status = 0
             except BaseException:
                 sys.excepthook(*sys.exc_info())
@@ -57,6 +76,9 @@ class Hand:
         theirs.close()
         self.channel = ours
         self.request: int | None = None
+        self.hello = frames.receive(self.channel.fileno())
+        if self.hello is None:
+            raise RuntimeError("a worker ended before it was ready")
 
     def replace(self) -> None:
         self.channel.close()
@@ -76,24 +98,20 @@ def main() -> None:
     settings = frames.receive(requests)
     if settings is None:
         return
-    missing = preload(settings["preload"])
+    missing = preload(PRELOADED.split())
     isolation.become_nobody(settings["user"])
     isolation.prctl(isolation.PR_SET_NO_NEW_PRIVS, 1)
-    hands = [Hand(settings)]
-    hello = frames.receive(hands[0].channel.fileno())
-    if hello is None:
-        raise RuntimeError("the first worker ended before it was ready")
-    for _ in range(settings["workers"] - 1):
-        hand = Hand(settings)
-        if frames.receive(hand.channel.fileno()) is None:
-            raise RuntimeError("a worker ended before it was ready")
-        hands.append(hand)
-    frames.send(results, {"hello": {**hello, "missing": missing, "python": sys.version.split()[0]}})
-    serve(requests, results, hands)
+    gc.collect()
+    gc.freeze()
+    hands = [Hand(settings) for _ in range(settings["workers"])]
+    hello = {**hands[0].hello, "missing": missing, "python": sys.version.split()[0]}
+    frames.send(results, {"hello": hello})
+    serve(requests, results, hands, settings)
 
 
-def serve(requests: int, results: int, hands: list[Hand]) -> None:
-    waiting: list[dict] = []
+def serve(requests: int, results: int, hands: list[Hand], settings: dict) -> None:
+    """Hands requests to idle workers, at most `workers` at once; workers with libraries are made when first wanted."""
+    waiting: deque[dict] = deque()
     with selectors.DefaultSelector() as selector:
         selector.register(requests, selectors.EVENT_READ, None)
         for hand in hands:
@@ -107,12 +125,20 @@ def serve(requests: int, results: int, hands: list[Hand]) -> None:
                     waiting.append(request)
                 else:
                     _collect(key.data, selector, results)
-            for hand in hands:
-                if hand.request is None and waiting:
-                    request = waiting.pop(0)
-                    hand.request = request["id"]
-                    with contextlib.suppress(OSError):  # a dead worker is found by its closed channel
-                        frames.send(hand.channel.fileno(), request)
+            while waiting and sum(hand.request is not None for hand in hands) < settings["workers"]:
+                request = waiting.popleft()
+                hand = _idle(hands, wants_libraries(request))
+                if hand is None:
+                    hand = Hand(settings, (*LIBRARIES, *settings["preload"]))
+                    hands.append(hand)
+                    selector.register(hand.channel, selectors.EVENT_READ, hand)
+                hand.request = request["id"]
+                with contextlib.suppress(OSError):  # a dead worker is found by its closed channel
+                    frames.send(hand.channel.fileno(), request)
+
+
+def _idle(hands: list[Hand], libraries: bool) -> Hand | None:
+    return next((hand for hand in hands if hand.request is None and bool(hand.libraries) == libraries), None)
 
 
 def _collect(hand: Hand, selector: selectors.BaseSelector, results: int) -> None:
@@ -125,10 +151,13 @@ def _collect(hand: Hand, selector: selectors.BaseSelector, results: int) -> None
         hand.request = None
         frames.send(results, result)
         return
-    lost = hand.request
+    lost, compiled = hand.request, hand.board.compiled
     selector.unregister(hand.channel)
     hand.replace()
-    frames.receive(hand.channel.fileno())
     selector.register(hand.channel, selectors.EVENT_READ, hand)
-    if lost is not None:
+    if lost is not None and compiled:
         frames.send(results, {"id": lost, "lost": "the worker in the container died"})
+    elif lost is not None:
+        crash = {"state": "raised", "phase": "compile", "type": "SyntaxError", "bases": ["SyntaxError"], "line": ""}
+        crash["message"] = "the interpreter did not survive compiling it"
+        frames.send(results, {"id": lost, **execution.nothing_ran(crash)})

@@ -1,0 +1,387 @@
+"""One request in a worker: compiles the program, starts it, watches it, and sees how it ended.
+
+Solution and tests are compiled once. The program is forked into namespaces of its own, and where it passed and that is
+asked for, so are a stub, mutants and a solution that tells its lines: all its processes are gone before the next starts.
+What is said here are facts; what they mean is decided on the host.
+"""
+
+import ast
+import contextlib
+import json
+import os
+import select
+import shutil
+import signal
+import socket
+import time
+
+from . import checks, evalplus_job, harness, isolation, seccomp, variants
+from .process_tree import descendants, living, own_id_in_proc, tree_usage
+
+POLL_SECONDS = 0.05
+MAX_CLAIM = 64 * 1024
+TAIL_BYTES = 8 * 1024
+MAX_DESCRIPTOR = 4096
+CLAIM_DESCRIPTOR = 3
+GRACE_SECONDS = 0.5
+"""For helpers of the standard library to end by themselves after the program."""
+TRIAL_CPU_SECONDS = 0.5
+"""Least CPU limit of a stub or mutant; it is at most five times what the program itself used, and its own limit."""
+
+
+class Execution:
+    """One request.
+
+    Args:
+        request: `solution`, `tests`, `module`, `limits`, `trials` (`stub`, `mutants`), `lines` (tell which were
+            reached); or `kind` "evalplus".
+        worker: what the worker holds for all requests, see `worker.py`.
+    """
+
+    def __init__(self, request: dict, worker):
+        self.request, self.worker, self.layers = request, worker, worker.layers
+        self.limits = {**worker.settings["limits"], **request.get("limits", {})}
+
+    def answer(self) -> dict:
+        """Facts about the program, and under `trials` about its variants."""
+        if self.request.get("kind") == "evalplus":
+            self.worker.board.compiled = True
+            score = lambda counters: evalplus_job.count_score(self.request, counters)  # noqa: E731
+            return self._run({"solution": None, "tests": None, "tree": None, "score": score, "seen": ""})
+        try:
+            tree = checks.parse(self.request["solution"], "solution.py")
+            tests = checks.parse(self.request["tests"], "tests.py")
+            plain = checks.parse(self.request["tests"], "tests.py")
+            telling, lines = variants.telling(tree) if self.request.get("lines") else (tree, set())
+            code = checks.compile_quietly(telling, "solution.py")
+            tests_code = checks.compile_tests(tests, self.worker.harness.counter)
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            self.worker.board.compiled = True
+            return nothing_ran({"state": "raised", "phase": "compile", **harness.describe(error)})
+        self.worker.board.compiled = True
+        seen = variants.SEEN if self.request.get("lines") else ""
+        whole = {"solution": code, "tests": tests_code, "tree": plain, "score": None, "seen": seen}
+        facts = self._run(whole)
+        if lines:
+            said = (facts["report"] or {}).get("seen")
+            facts["coverage"] = round(len(lines & set(said if isinstance(said, list) else [])) / len(lines), 4)
+        trials = self.request.get("trials") or {}
+        if trials and held(facts):
+            facts["trials"] = self._try(trials, tree, whole, facts["cpu_seconds"])
+        return facts
+
+    def _try(self, trials: dict, tree: ast.Module, whole: dict, seconds: float) -> dict:
+        """What the tests make of a stub and of mutants."""
+        usual = self.limits
+        self.limits = {**usual, "cpu_seconds": min(usual["cpu_seconds"], max(TRIAL_CPU_SECONDS, 5 * seconds))}
+        found: dict = {}
+
+        def passes(variant: ast.Module) -> bool:
+            return held(self._run({**whole, "solution": checks.compile_quietly(variant, "solution.py")}))
+
+        if trials.get("stub"):
+            stub = variants.stub(tree)
+            found["stub"] = None if stub is None else passes(stub)
+        if trials.get("mutants"):
+            outcomes = [
+                passes(mutant) for mutant in variants.mutants(tree, self.request["solution"], trials["mutants"])
+            ]
+            found |= {"mutants": len(outcomes), "mutants_killed": outcomes.count(False)}
+        self.limits = usual
+        return found
+
+    # --- one process --------------------------------------------------------------------------------------------------
+
+    def _run(self, prepared: dict) -> dict:
+        """Runs a program in a process of its own, to the end of the last of its processes."""
+        self.killed: str | None = None
+        self.forbidden = ""
+        self.output_bytes = 0
+        self.peak_bytes = 0
+        self.orphans_cpu = 0.0
+        self.ended: tuple | None = None
+        self.seen = {"stdout": b"", "stderr": b"", "claim": b""}
+        self.proved, self.counts, self.claimed = False, {}, False
+        self.left_behind = False
+        pipes = {name: os.pipe() for name in self.seen}
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        started = time.monotonic()
+        folder = self._shared_folder()
+        self.child = self._fork()
+        if self.child == 0:
+            self._become_program(prepared, {name: write for name, (_, write) in pipes.items()}, theirs, folder)
+        theirs.close()
+        readers = {}
+        for name, (read, write) in pipes.items():
+            os.close(write)
+            os.set_blocking(read, False)
+            readers[read] = name
+        listener = self._listener(ours)
+        try:
+            self._watch(readers, listener, started)
+        finally:
+            self._end_all()
+        for descriptor, name in readers.items():
+            while self._read(descriptor, name):
+                pass
+            os.close(descriptor)
+        if listener >= 0:
+            os.close(listener)
+        if folder:
+            shutil.rmtree(folder, ignore_errors=True)
+        return self._facts()
+
+    def _fork(self) -> int:
+        if not self.layers.namespaces:
+            return os.fork()
+        isolation.unshare(isolation.CLONE_NEWPID)
+        child = os.fork()
+        if child:
+            isolation.setns(self.worker.own_pids, isolation.CLONE_NEWPID)
+        return child
+
+    def _shared_folder(self) -> str:
+        """A folder in the container's /tmp where a program cannot have a /tmp of its own, else an empty string."""
+        if self.layers.namespaces:
+            return ""
+        folder = f"/tmp/{os.getpid()}-{time.monotonic_ns()}"
+        os.mkdir(folder, 0o700)
+        return folder
+
+    def _become_program(self, prepared: dict, pipes: dict[str, int], channel: socket.socket, folder: str) -> None:
+        """In the child: puts up the walls, then hands over to the harness. Does not return."""
+        claim = pipes["claim"]
+        try:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            os.setsid()
+            if self.layers.namespaces:
+                isolation.unshare(isolation.OF_A_PROGRAM)
+                isolation.own_temporary_folders(int(self.limits["disk_mb"]))
+                (isolation.own_proc if self.layers.proc else isolation.hide_proc)()
+            os.environ["HOME"] = os.environ["TMPDIR"] = folder or "/tmp"
+            os.chdir(folder or "/tmp")
+            os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
+            os.dup2(pipes["stdout"], 1)
+            os.dup2(pipes["stderr"], 2)
+            kept = os.dup(channel.detach())
+            if kept <= CLAIM_DESCRIPTOR:
+                raise OSError("no descriptor above the usual ones is free")
+            os.dup2(claim, CLAIM_DESCRIPTOR, inheritable=False)
+            claim = CLAIM_DESCRIPTOR
+            os.closerange(CLAIM_DESCRIPTOR + 1, kept)
+            os.closerange(kept + 1, MAX_DESCRIPTOR)
+            channel = socket.socket(fileno=kept)
+            isolation.set_limits(self.limits, self.worker.base[0], self._tasks())
+            isolation.drop_capabilities()
+            self._filter(channel)
+            channel.close()
+        except BaseException as error:
+            os.write(claim, json.dumps({"state": "setup", "message": repr(error)}).encode() + b"\n")
+            os._exit(1)
+        texts = {part: self.request[part] for part in ("solution", "tests") if self.request.get("kind") != "evalplus"}
+        module = self.request.get("module", "__main__")
+        harness.become(self.worker.harness, {**prepared, "texts": texts, "module": module}, claim)
+
+    def _filter(self, channel: socket.socket) -> None:
+        """Puts up the filter of system calls and hands its listener to the parent."""
+        if not self.layers.seccomp:
+            channel.send(b"n")
+            return
+        own = None if self.layers.namespaces else os.getpid()
+        action = seccomp.NOTIFY if self.layers.seccomp == "notify" else seccomp.KILL_PROCESS
+        listener = seccomp.install(seccomp.build(action, own), self.layers.seccomp == "notify")
+        if listener < 0:
+            channel.send(b"n")
+        else:
+            socket.send_fds(channel, [b"l"], [listener])
+            os.close(listener)
+
+    @staticmethod
+    def _listener(channel: socket.socket) -> int:
+        """The descriptor at which forbidden calls of the program are announced, or -1."""
+        with channel:
+            try:
+                _, descriptors, _, _ = socket.recv_fds(channel, 1, 1)
+            except OSError:
+                return -1
+        return descriptors[0] if descriptors else -1
+
+    def _tasks(self) -> int:
+        """Tasks that the kernel may count: the program's, the worker and its waiting parent, or all of the user's."""
+        own = int(self.limits["processes"])
+        if self.layers.limit_own_tasks:
+            return own + 2
+        return self.worker.settings["user_tasks"] + (own + 2) * self.worker.settings["workers"]
+
+    # --- watching -----------------------------------------------------------------------------------------------------
+
+    def _watch(self, readers: dict[int, str], listener: int, started: float) -> None:
+        """Reads what the program says and stops it at a limit; returns when it has ended or proved its end."""
+        poller = select.poll()
+        for descriptor in (self.worker.wakeup.fileno(), *readers, *([listener] if listener >= 0 else [])):
+            poller.register(descriptor, select.POLLIN)
+        next_look = started + POLL_SECONDS
+        while not (self.killed or self.ended or self.claimed):
+            for descriptor, _ in poller.poll(POLL_SECONDS * 1000):
+                if descriptor == self.worker.wakeup.fileno():
+                    self._reap()
+                elif descriptor == listener:
+                    self._stop_forbidden(listener, poller)
+                elif not self._read(descriptor, readers[descriptor]):
+                    poller.unregister(descriptor)
+            now = time.monotonic()
+            if now >= next_look:
+                self._look_at_tree(now - started)
+                next_look = now + POLL_SECONDS
+        if self.proved:
+            self._wait_for_helpers()
+
+    def _stop_forbidden(self, listener: int, poller: select.poll) -> None:
+        call = seccomp.announced(listener)
+        if call:
+            self.killed, self.forbidden = self.killed or "forbidden", call
+        else:
+            poller.unregister(listener)
+
+    def _read(self, descriptor: int, name: str) -> bool:
+        """Takes what a pipe holds; False when it is empty or closed. No more of it is kept than can be used."""
+        try:
+            data = os.read(descriptor, 1 << 16)
+        except BlockingIOError:
+            return False
+        if name == "claim":
+            self.seen[name] = (self.seen[name] + data)[: MAX_CLAIM + 1]
+            if b"\n" in data:
+                self._verify(self._claim().get("state"))
+            return bool(data)
+        self.seen[name] = (self.seen[name] + data)[-TAIL_BYTES:] if name == "stderr" else b""
+        self.output_bytes += len(data)
+        if self.output_bytes > self.limits["output_kb"] * 1024:
+            self.killed = self.killed or "output"
+        return bool(data)
+
+    def _claim(self) -> dict:
+        """What was claimed last, if it is well formed."""
+        try:
+            claim = json.loads(self.seen["claim"].splitlines()[-1])
+            return claim if isinstance(claim, dict) and isinstance(claim.get("state"), str) else {}
+        except (ValueError, IndexError, RecursionError):
+            return {}
+
+    def _verify(self, state: object) -> None:
+        """Looks into the program's memory: has its harness come to the end that was claimed, and what was counted?"""
+        if state == "setup":
+            self.claimed = True
+            return
+        with contextlib.suppress(OSError):
+            proved, self.counts = self.worker.witness.look(self.child)
+            self.proved = proved and state == "end"
+            self.claimed = self.proved or state in ("raised", "exit")
+        if not self.claimed:
+            self.killed, self.forbidden = "forbidden", "claimed the end of its tests before it was there"
+
+    def _wait_for_helpers(self) -> None:
+        """After the end: other processes of the program have a moment to go; one that stays was left behind."""
+        patience = time.monotonic() + GRACE_SECONDS
+        while len(living(own_id_in_proc())) > 1:  # the program itself waits
+            if time.monotonic() > patience:
+                self.left_behind = True
+                return
+            time.sleep(0.01)
+            self._reap()
+
+    def _look_at_tree(self, wall: float) -> None:
+        """Stops the program at its limits of CPU time and memory, summed over its processes, and of wall time."""
+        cpu, memory = tree_usage(own_id_in_proc(), self.worker.base[1])
+        self.peak_bytes = max(self.peak_bytes, memory)
+        if cpu + self.orphans_cpu > self.limits["cpu_seconds"]:
+            self.killed = self.killed or "cpu"
+        elif memory > self.limits["memory_mb"] * 2**20:
+            self.killed = self.killed or "memory"
+        elif wall > self.limits["wall_seconds"]:
+            self.killed = self.killed or "wall"
+
+    def _reap(self) -> None:
+        """Collects processes that have ended, the program's orphans among them."""
+        with contextlib.suppress(BlockingIOError):
+            while self.worker.wakeup.recv(4096):
+                pass
+        while True:
+            try:
+                process, status, usage = os.wait4(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if process == 0:
+                return
+            self._ended(process, status, usage)
+
+    def _ended(self, process: int, status: int, usage) -> None:
+        if process == self.child:
+            self.ended = (status, usage)
+        else:
+            self.orphans_cpu += usage.ru_utime + usage.ru_stime
+
+    def _end_all(self) -> None:
+        """Ends every process of the program and waits for them; none is left when the next one starts."""
+        while True:
+            self._kill_all()
+            try:
+                process, status, usage = os.wait4(-1, 0)
+            except ChildProcessError:
+                return
+            self._ended(process, status, usage)
+
+    def _kill_all(self) -> None:
+        """In a process namespace the kernel ends all of it with its first process, which the program is."""
+        processes = [self.child]
+        if not self.layers.namespaces:
+            processes += descendants(own_id_in_proc())
+        for process in processes:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+
+    def _facts(self) -> dict:
+        """What can be known about the program from outside, and what it claimed."""
+        status, usage = self.ended
+        code = os.waitstatus_to_exitcode(status)
+        cpu = usage.ru_utime + usage.ru_stime + self.orphans_cpu
+        if cpu > self.limits["cpu_seconds"] and not self.claimed:
+            self.killed = self.killed or "cpu"  # it ended between two looks
+        if code == -signal.SIGKILL and not self.claimed and not self.killed and self.worker.board.memory_was_short():
+            self.killed = "machine"
+        return {
+            "killed": self.killed,
+            "forbidden": self.forbidden,
+            "exit": code if code >= 0 else None,
+            "signal": -code if code < 0 else None,
+            "report": self._claim() or None,
+            "claimed": self.claimed,
+            "proved": self.proved,
+            "counts": self.counts,
+            "left_behind": self.left_behind,
+            "output_bytes": self.output_bytes,
+            "stderr_tail": self.seen["stderr"].decode("utf-8", "replace"),
+            "cpu_seconds": round(cpu, 4),
+            "peak_memory_mb": round(max(usage.ru_maxrss * 1024, self.peak_bytes) / 2**20, 1),
+        }
+
+
+def held(facts: dict) -> bool:
+    """Whether a program came to its end with at least one check, and all of them held."""
+    counts = facts["counts"]
+    faults = ("failed", "test_failures", "test_errors", "thread_errors", "blocked", "hollow")
+    return (
+        facts["proved"]
+        and not facts["killed"]
+        and not facts["left_behind"]
+        and counts["run"] > 0
+        and not any(counts[name] for name in faults)
+    )
+
+
+def nothing_ran(report: dict) -> dict:
+    return {
+        "killed": None, "forbidden": "", "exit": 1, "signal": None, "report": report, "claimed": True, "proved": False, "counts": {},
+        "left_behind": False, "output_bytes": 0, "stderr_tail": "", "cpu_seconds": 0.0, "peak_memory_mb": 0.0,
+    }  # fmt: skip

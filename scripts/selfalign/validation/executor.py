@@ -1,0 +1,71 @@
+"""Runs programs in the sandbox, each once: what the journal holds is not run again."""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+
+from selfalign.io import read_json
+from selfalign.journal import Journal
+from selfalign.journal_batches import JournalBatches
+from selfalign.rows import digest
+from selfalign.sandbox import Limits, Program, Result, Sandbox
+from selfalign.sandbox.engines import harness_version
+from selfalign.sandbox.program import static_verdict
+from selfalign.validation.policy import reusable
+
+logger = logging.getLogger(__name__)
+
+
+class Executor:
+    """Results by program, from the journal or the sandbox.
+
+    Args:
+        image: the sandbox image's manifest; its folder is the image.
+        limits: of one execution.
+        engine, require: see :meth:`Sandbox.open`.
+        store: the opened journal.
+        workers: programs that run at the same time.
+    """
+
+    def __init__(self, image: str, limits: Limits, engine: str, require: str, store: Journal, workers: int):
+        self.image, self.limits, self.engine, self.require = Path(image), limits, engine, require
+        self.store, self.workers = store, workers
+        self.digest = read_json(image)["digest"]
+        self.spent: dict = {
+            "reused": 0, "executed": 0, "without_execution": 0, "cpu_seconds": 0.0, "engine": None, "layers": None
+        }  # fmt: skip
+
+    def run(self, programs: Iterable[Program], trials: dict | None = None, second: bool = False) -> dict[Program, Result]:
+        """Results of the programs.
+
+        Args:
+            trials: what is tried with those that pass, see :class:`selfalign.sandbox.sandbox.Policy`.
+            second: as the second run, in its other environment.
+        """
+        wanted = list(dict.fromkeys(programs))
+        results = {program: result for program in wanted if (result := static_verdict(program))}
+        self.spent["without_execution"] += len(results)
+        keys = {program: self._key(program, trials or {}, second) for program in wanted if program not in results}
+        limits = self.limits.as_dict()
+        found = self.store.load(set(keys.values()), lambda record: reusable(record, limits))
+        results |= {program: Result(**found[key]["result"]) for program, key in keys.items() if key in found}
+        todo = [program for program in wanted if program not in results]
+        self.spent["reused"] += len(found)
+        self.spent["executed"] += len(todo)
+        if todo:
+            policy = {"require": self.require, "trials": trials or {}, "second": second}
+            with (
+                Sandbox.open(self.image.parent, self.limits, self.engine, self.workers, **policy) as sandbox,
+                JournalBatches(self.store) as batches,
+            ):
+                for program, result in zip(todo, sandbox.stream(todo), strict=True):
+                    results[program] = result
+                    batches.add(keys[program], {"limits": limits, "result": asdict(result)})
+                self.spent |= {"engine": sandbox.engine, "layers": sandbox.layers}
+                self.spent["cpu_seconds"] = round(self.spent["cpu_seconds"] + sandbox.cpu_seconds, 3)
+        return results
+
+    def _key(self, program: Program, trials: dict, second: bool) -> str:
+        kind = "second run" if second else "run"
+        return digest(kind, program.solution, program.tests, trials, self.digest, harness_version())
