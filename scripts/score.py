@@ -51,7 +51,9 @@ def main(
     samples = group_answers(asked, answers)
     kind = rows[0]["kind"]
     preload = () if kind == "humaneval" else EVALPLUS_MODULES
-    with Sandbox.open(Path(image).parent, Limits(**limits), engine, threads, require=require, preload=preload) as sandbox:
+    with Sandbox.open(
+        Path(image).parent, Limits(**limits), engine, threads, require=require, preload=preload
+    ) as sandbox:
         score = run_tests if kind == "humaneval" else run_evalplus
         jobs = [(problem, answer) for problem in asked for answer in samples[problem["task_id"]]]
         outcomes = list(score(sandbox, jobs))

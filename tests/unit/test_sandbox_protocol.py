@@ -19,7 +19,16 @@ COUNTS = {"run": 2, "failed": 0, "test_failures": 0, "test_errors": 0, "thread_e
 
 
 def facts(**changes) -> dict:
-    base = {"killed": None, "forbidden": "", "exit": None, "signal": 9, "report": REPORT, "claimed": True, "proved": True}
+    base = {
+        "fault": "",
+        "killed": None,
+        "forbidden": "",
+        "exit": None,
+        "signal": 9,
+        "report": REPORT,
+        "claimed": True,
+        "proved": True,
+    }
     base |= {"counts": COUNTS, "left_behind": False, "output_bytes": 0, "stderr_tail": ""}
     return {**base, "cpu_seconds": 0.1, "peak_memory_mb": 20.0, **changes}
 
@@ -84,7 +93,7 @@ def test_every_outcome_has_its_verdict(changes, verdict):
 
 def test_walls_that_cannot_be_put_up_are_no_verdict():
     with pytest.raises(InfrastructureError, match="mount"):
-        judge(facts(**unproved({"state": "setup", "message": "mount"})), LIMITS)
+        judge(facts(**unproved(None, fault="mount")), LIMITS)
 
 
 @pytest.mark.parametrize("claim", [{"state": ["end"]}, {"state": "raised", "bases": 7, "line": {}}, {"blocked": 3}])

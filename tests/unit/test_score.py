@@ -3,9 +3,9 @@
 import pytest
 
 import score
-from selfalign.sandbox.payload.evalplus_job import STATUSES
 from selfalign.benchmarks.scoring import evalplus_outcome
 from selfalign.errors import InfrastructureError, UserError
+from selfalign.sandbox.payload.evalplus_job import STATUSES
 
 PROBLEMS = [{"task_id": f"T/{n}", "kind": "humaneval"} for n in range(4)]
 

@@ -70,7 +70,8 @@ def evalplus_outcome(facts: dict, task: str) -> dict:
                 fix="rebuild the image: delete resources/sandbox and run `make containers`",
             )
         raise InfrastructureError(
-            f"EvalPlus failed on {task}: {report.get('type')}: {report.get('message')}", where=printable(facts["stderr_tail"])
+            f"EvalPlus failed on {task}: {report.get('type')}: {report.get('message')}",
+            where=printable(facts["stderr_tail"]),
         )
     if facts["proved"] and not facts["killed"]:
         base, plus = (STATUSES[min(facts["counts"][f"evalplus_{part}"], 3)] for part in ("base", "plus"))

@@ -180,13 +180,7 @@ class Sandbox:
     @staticmethod
     def _fault(answer: dict) -> str:
         """The machine's fault that an answer tells of, or an empty string."""
-        if "lost" in answer:
-            return answer["lost"]
-        if (answer["report"] or {}).get("state") == "setup":
-            return f"the walls around a program could not be put up: {answer['report']['message']}"
-        if answer["killed"] == "machine":
-            return "the kernel killed a program because the machine, or the job, is out of memory"
-        return ""
+        return answer.get("lost") or answer["fault"]
 
     @staticmethod
     def _count_try(tries: dict[int, int], number: int, fault: str) -> None:

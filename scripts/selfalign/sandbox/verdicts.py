@@ -78,7 +78,7 @@ def judge(facts: dict, limits: dict) -> Result:
         limits: the limits that it ran under.
 
     Raises:
-        InfrastructureError: its walls could not be put up.
+        InfrastructureError: the machine is at fault.
     """
     verdict, reason = _verdict(facts, facts["report"] or {}, limits)
     counts, trials = facts["counts"], facts.get("trials", {})
@@ -109,8 +109,8 @@ def _verdict(facts: dict, report: dict, limits: dict) -> tuple[str, str]:
     }
     if facts["killed"]:
         return stopped[facts["killed"]]
-    if report.get("state") == "setup":
-        raise InfrastructureError(f"the walls around a program could not be put up: {report.get('message')}")
+    if facts["fault"]:
+        raise InfrastructureError(facts["fault"])
     if facts["proved"]:
         return _ended(facts, report)
     if facts["signal"] is not None and not facts["claimed"]:

@@ -36,7 +36,9 @@ class Executor:
             "reused": 0, "executed": 0, "without_execution": 0, "cpu_seconds": 0.0, "engine": None, "layers": None
         }  # fmt: skip
 
-    def run(self, programs: Iterable[Program], trials: dict | None = None, second: bool = False) -> dict[Program, Result]:
+    def run(
+        self, programs: Iterable[Program], trials: dict | None = None, second: bool = False
+    ) -> dict[Program, Result]:
         """Results of the programs.
 
         Args:

@@ -102,6 +102,7 @@ class Execution:
         self.ended: tuple | None = None
         self.seen = {"stdout": b"", "stderr": b"", "claim": b""}
         self.proved, self.counts, self.claimed = False, {}, False
+        self.fault = ""
         self.left_behind = False
         pipes = {name: os.pipe() for name in self.seen}
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -177,7 +178,7 @@ class Execution:
             self._filter(channel)
             channel.close()
         except BaseException as error:
-            os.write(claim, json.dumps({"state": "setup", "message": repr(error)}).encode() + b"\n")
+            channel.send(b"e" + repr(error).encode("utf-8", "replace")[:500])
             os._exit(1)
         texts = {part: self.request[part] for part in ("solution", "tests") if self.request.get("kind") != "evalplus"}
         module = self.request.get("module", "__main__")
@@ -197,14 +198,15 @@ class Execution:
             socket.send_fds(channel, [b"l"], [listener])
             os.close(listener)
 
-    @staticmethod
-    def _listener(channel: socket.socket) -> int:
-        """The descriptor at which forbidden calls of the program are announced, or -1."""
+    def _listener(self, channel: socket.socket) -> int:
+        """The descriptor at which forbidden calls of the program are announced, or -1.
+
+        What went wrong with the walls comes this way too, which is closed before the program begins.
+        """
         with channel:
-            try:
-                _, descriptors, _, _ = socket.recv_fds(channel, 1, 1)
-            except OSError:
-                return -1
+            said, descriptors, _, _ = socket.recv_fds(channel, 1024, 1)
+        if said[:1] not in (b"l", b"n"):
+            self.fault = "the walls around a program could not be put up: " + said[1:].decode("utf-8", "replace")
         return descriptors[0] if descriptors else -1
 
     def _tasks(self) -> int:
@@ -252,7 +254,7 @@ class Execution:
             return False
         if name == "claim":
             self.seen[name] = (self.seen[name] + data)[: MAX_CLAIM + 1]
-            if b"\n" in data:
+            if b"\n" in data or len(self.seen[name]) > MAX_CLAIM:
                 self._verify(self._claim().get("state"))
             return bool(data)
         self.seen[name] = (self.seen[name] + data)[-TAIL_BYTES:] if name == "stderr" else b""
@@ -262,24 +264,25 @@ class Execution:
         return bool(data)
 
     def _claim(self) -> dict:
-        """What was claimed last, if it is well formed."""
+        """What was claimed: one line, which the harness writes; anything else on the pipe is the program's."""
         try:
-            claim = json.loads(self.seen["claim"].splitlines()[-1])
+            (line,) = self.seen["claim"].splitlines()
+            claim = json.loads(line)
             return claim if isinstance(claim, dict) and isinstance(claim.get("state"), str) else {}
-        except (ValueError, IndexError, RecursionError):
+        except (ValueError, RecursionError):
             return {}
 
     def _verify(self, state: object) -> None:
         """Looks into the program's memory: has its harness come to the end that was claimed, and what was counted?"""
-        if state == "setup":
-            self.claimed = True
-            return
         with contextlib.suppress(OSError):
             proved, self.counts = self.worker.witness.look(self.child)
             self.proved = proved and state == "end"
             self.claimed = self.proved or state in ("raised", "exit")
         if not self.claimed:
-            self.killed, self.forbidden = "forbidden", "claimed the end of its tests before it was there"
+            self.killed = "forbidden"
+            self.forbidden = (
+                "claimed the end of its tests before it was there" if state else "wrote to the harness's pipe"
+            )
 
     def _wait_for_helpers(self) -> None:
         """After the end: other processes of the program have a moment to go; one that stays was left behind."""
@@ -349,8 +352,9 @@ class Execution:
         if cpu > self.limits["cpu_seconds"] and not self.claimed:
             self.killed = self.killed or "cpu"  # it ended between two looks
         if code == -signal.SIGKILL and not self.claimed and not self.killed and self.worker.board.memory_was_short():
-            self.killed = "machine"
+            self.fault = "the kernel killed a program because the machine, or the job, is out of memory"
         return {
+            "fault": self.fault,
             "killed": self.killed,
             "forbidden": self.forbidden,
             "exit": code if code >= 0 else None,
@@ -382,6 +386,6 @@ def held(facts: dict) -> bool:
 
 def nothing_ran(report: dict) -> dict:
     return {
-        "killed": None, "forbidden": "", "exit": 1, "signal": None, "report": report, "claimed": True, "proved": False, "counts": {},
+        "fault": "", "killed": None, "forbidden": "", "exit": 1, "signal": None, "report": report, "claimed": True, "proved": False, "counts": {},
         "left_behind": False, "output_bytes": 0, "stderr_tail": "", "cpu_seconds": 0.0, "peak_memory_mb": 0.0,
     }  # fmt: skip

@@ -198,7 +198,7 @@ def _make_hook(blocked, note):
             raise ("\0planted refusal\0" or 0)(event)  # noqa: SIM222
         if event == "object.__setattr__" and arguments[1] == "__code__":
             ("\0planted blocked\0" or 0)()  # noqa: SIM222
-            ("\0planted note\0" or 0)("assignment of __code__")
+            ("\0planted note\0" or 0)("assignment of __code__")  # noqa: SIM222
             raise ("\0planted refusal\0" or 0)(event)  # noqa: SIM222
 
     things = {"\0planted blocked\0": blocked, "\0planted note\0": note, "\0planted refusal\0": PermissionError}
