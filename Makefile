@@ -19,10 +19,10 @@ CONFIGFILE := $(if $(CONFIG),--configfile $(CONFIG))
 SOURCES := scripts tests setup containers
 RULES := Snakefile rules/*.smk
 
-.PHONY: help setup run test unit lint format docs locks containers cluster sandbox model bench clean
+.PHONY: help setup run test unit lint format docs locks containers cluster sandbox sandbox-check model bench clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 
 setup: ## install what is missing: system tools, .venv
 	@ACCELERATOR=$(ACCELERATOR) setup/system.sh
@@ -61,6 +61,9 @@ containers: sandbox ## build the sandbox image and pack it as resources/sandbox/
 
 sandbox: setup
 	@$(SNAKEMAKE) --cores $(CORES) --quiet all -- resources/sandbox/image.json
+
+sandbox-check: sandbox ## layers of isolation that this machine grants, and attacks tried on it
+	@$(PYTHON) scripts/sandbox_check.py
 
 model: setup ## fetch the default model (resources/models)
 	@$(SNAKEMAKE) --cores $(CORES) --quiet all -- resources/models/qwen2.5-coder-0.5b/model.json

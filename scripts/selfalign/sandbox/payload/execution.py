@@ -349,7 +349,7 @@ class Execution:
         status, usage = self.ended
         code = os.waitstatus_to_exitcode(status)
         cpu = usage.ru_utime + usage.ru_stime + self.orphans_cpu
-        if cpu > self.limits["cpu_seconds"] and not self.claimed:
+        if cpu > self.limits["cpu_seconds"]:
             self.killed = self.killed or "cpu"  # it ended between two looks
         if code == -signal.SIGKILL and not self.claimed and not self.killed and self.worker.board.memory_was_short():
             self.fault = "the kernel killed a program because the machine, or the job, is out of memory"

@@ -1,0 +1,170 @@
+"""Parts of what runs in the container, on texts of our own: counting, variants, proof, filter."""
+
+import ast
+import contextlib
+import itertools
+import os
+import struct
+
+import pytest
+
+from selfalign.sandbox.payload import checks, proof, seccomp, variants
+
+SOLUTION = '''
+def f(x, low=0):
+    """Doubles."""
+    if x > low:
+        return x * 2
+    return 0
+'''
+
+
+def run_tests(text: str, namespace: dict) -> dict[str, int]:
+    counter = checks.Counter()
+    code = checks.compile_tests(ast.parse(text), counter)
+    before = {name: _value(count) for name, count in counter.counts.items()}
+    with contextlib.suppress(AssertionError):
+        exec(code, namespace)
+    return {name: _value(count) - before[name] for name, count in counter.counts.items()}
+
+
+def _value(count) -> int:
+    return count.__reduce__()[1][0]
+
+
+@pytest.mark.parametrize(
+    ("text", "run", "failed"),
+    [
+        ("assert f(1) == 2\nassert f(2) == 4, 'm'", 2, 0),
+        ("assert f(1) == 3", 1, 1),
+        ("try:\n    assert f(1) == 3\nexcept AssertionError:\n    pass\nassert f(1) == 2", 2, 1),
+        ("if f(1) != 2: raise AssertionError('m')", 1, 0),
+        ("if f(1) != 3: raise AssertionError('m')", 1, 1),
+        ("if f(1) == 2:\n    pass\nelif f(1) != 2: raise AssertionError", 0, 0),
+        ("def test():\n    assert f(1) == 2\nfor _ in range(3): test()", 3, 0),
+        ("assert all(f(n) == 2 * n for n in range(1, 4)) and f(0) == 0", 1, 0),
+    ],
+)
+def test_checks_are_counted_as_they_run(text, run, failed):
+    counts = run_tests(text, {"f": lambda x: x * 2})
+    assert (counts["run"], counts["failed"]) == (run, failed)
+
+
+def test_what_counts_has_no_name_that_a_program_could_bind():
+    counter = checks.Counter()
+    code = checks.compile_tests(ast.parse("assert f(1) == 2"), counter)
+    assert set(code.co_names) == {"f"}
+
+
+@pytest.mark.parametrize(
+    ("value", "hollow"),
+    [
+        ("type('Y', (), {'__eq__': lambda s, o: True})()", 1),
+        ("[1, type('Y', (int,), {'__eq__': lambda s, o: True})(1)]", 1),
+        ("type('P', (), {'__eq__': lambda s, o: o == 2})()", 0),
+        ("2", 0),
+        ("__import__('unittest.mock').mock.ANY", 0),
+        ("__import__('fractions').Fraction(2)", 0),
+    ],
+)
+def test_objects_that_are_equal_to_everything_are_noticed(value, hollow):
+    checks.equality.trust_loaded_modules()
+    namespace: dict = {}
+    exec(f"import unittest.mock\ndef f():\n    return {value}", namespace)
+    assert run_tests("assert f() == 2 or True", namespace)["hollow"] == hollow
+
+
+def test_a_stub_returns_none_everywhere():
+    namespace: dict = {}
+    text = "class C:\n    def m(self):\n        return 1\ng = lambda x: x\nasync def a():\n    return 2\n"
+    exec(compile(variants.stub(ast.parse(text)), "s", "exec"), namespace)
+    assert namespace["C"]().m() is None and namespace["g"](3) is None
+    assert variants.stub(ast.parse("X = 5")) is None
+
+
+def test_mutants_differ_from_the_solution_and_from_each_other_and_are_always_the_same():
+    tree = ast.parse(SOLUTION)
+    texts = [ast.unparse(mutant) for mutant in variants.mutants(tree, SOLUTION, 4)]
+    assert len(set(texts)) == len(texts) == 4 and ast.unparse(tree) not in texts
+    assert texts == [ast.unparse(mutant) for mutant in variants.mutants(ast.parse(SOLUTION), SOLUTION, 4)]
+    assert all('"""Doubles."""' in text for text in texts)
+    assert list(variants.mutants(ast.parse("X = 1"), "X = 1", 4)) == []
+
+
+def test_lines_tell_that_they_were_reached():
+    changed, lines = variants.telling(ast.parse(SOLUTION))
+    seen: set[int] = set()
+    namespace: dict = {}
+    code = checks.plant(checks.compile_quietly(changed, "solution.py"), {variants.SEEN: seen.add})
+    exec(code, namespace)
+    assert namespace["f"](3) == 6
+    assert lines == {4, 5, 6} and seen == {4, 5}
+
+
+def harness():
+    action = yield
+    with contextlib.suppress(ValueError):
+        action()
+    yield
+
+
+def test_a_harness_is_seen_at_its_end_and_nowhere_else():
+    generator, counter = harness(), itertools.count()
+    next(generator)
+    witness = proof.Witness(generator, {"checks": counter})
+    looks = [witness.look(os.getpid())]
+    generator.send(lambda: (next(counter), looks.append(witness.look(os.getpid()))))
+    looks.append(witness.look(os.getpid()))
+    assert looks == [(False, {"checks": 0}), (False, {"checks": 1}), (True, {"checks": 1})]
+
+
+def test_a_harness_that_failed_is_not_at_its_end():
+    generator = harness()
+    next(generator)
+    witness = proof.Witness(generator, {})
+    with pytest.raises(KeyError):
+        generator.send(lambda: {}["x"])
+    assert witness.look(os.getpid())[0] is False
+
+
+def simulate(
+    code: bytes, number: int, arguments: tuple[int, ...] = (), architecture: int = seccomp.ARCHITECTURE
+) -> int:
+    """What the kernel would answer: an interpreter of the few instructions that the filter uses."""
+    data = struct.pack("=iIQ6Q", number, architecture, 0, *(*arguments, *[0] * (6 - len(arguments))))
+    position = value = 0
+    while True:
+        operation, yes, no, operand = struct.unpack_from("=HBBI", code, 8 * position)
+        position += 1
+        if operation == 0x20:
+            (value,) = struct.unpack_from("=I", data, operand)
+        elif operation == 0x54:
+            value &= operand
+        elif operation == 0x06:
+            return operand
+        else:
+            holds = {0x15: value == operand, 0x35: value >= operand, 0x45: bool(value & operand)}[operation]
+            position += yes if holds else no
+
+
+@pytest.mark.parametrize("own", [None, 77])
+def test_the_filter_answers_as_its_table_says(own):
+    code = seccomp.build(seccomp.NOTIFY, own)
+    for number in seccomp.FORBIDDEN.values():
+        assert simulate(code, number) == seccomp.NOTIFY
+    for number in (*seccomp.NO_SUCH_CALL.values(), *seccomp.NOT_PERMITTED.values()):
+        assert simulate(code, number) & 0xFFFF0000 == seccomp.ERRNO
+    for number in (0, 1, 9, 60, 61, 231, 257):
+        assert simulate(code, number) == seccomp.ALLOW
+    assert simulate(code, seccomp.CLONE, (0x10000011,)) == seccomp.NOTIFY
+    assert simulate(code, seccomp.CLONE, (0x3D0F00,)) == seccomp.ALLOW, "threads"
+    assert simulate(code, seccomp.SOCKET, (1, 1)) == simulate(code, seccomp.SOCKET, (2, 2 | 0x80000)) == seccomp.ALLOW
+    for family, kind in ((16, 3), (17, 2), (40, 1), (2, 3)):
+        assert simulate(code, seccomp.SOCKET, (family, kind)) & 0xFFFF0000 == seccomp.ERRNO
+    assert simulate(code, seccomp.PRCTL, (seccomp.PR_SET_DUMPABLE,)) == seccomp.NOTIFY
+    assert simulate(code, seccomp.PRCTL, (15,)) == seccomp.ALLOW
+    assert simulate(code, seccomp.IOCTL, (0, seccomp.TIOCSTI)) & 0xFFFF0000 == seccomp.ERRNO
+    assert simulate(code, 0, architecture=0x40000003) == simulate(code, 0x40000000) == seccomp.KILL_PROCESS
+    others = simulate(code, seccomp.KILL, (5, 9)), simulate(code, seccomp.TGKILL, (5, 5, 9))
+    assert all((answer == seccomp.ALLOW) == (own is None) for answer in others)
+    assert simulate(code, seccomp.KILL, (77, 9)) == seccomp.ALLOW
