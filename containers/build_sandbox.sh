@@ -48,7 +48,7 @@ sources() {
 base() {
     local exclude=() part
     for part in doc man info locale lintian bug; do exclude+=(--dpkgopt="path-exclude=/usr/share/$part/*"); done
-    mmdebstrap --quiet --variant=essential --format=tar --include=python3-minimal,libpython3-stdlib,libstdc++6,libfaketime,locales \
+    mmdebstrap --quiet --variant=essential --format=tar --include=python3-minimal,libpython3-stdlib,libstdc++6,locales \
         "${exclude[@]}" "$suite" - "$@"
 }
 
@@ -99,14 +99,13 @@ image_program() {
     shift
     "$loader" --library-path "$(dirname "$loader")" "$root$program" "$@"
 }
-# The second run of a program sees another locale and another clock. One locale is compiled, its sources go.
+# The second run of a program sees another locale. One locale is compiled, its sources go.
 say "compiling the locale of the second run"
 (export I18NPATH="$root/usr/share/i18n"
     gzip -dkf "$I18NPATH/charmaps/UTF-8.gz"
     mkdir -p "$root/usr/lib/locale"
     image_program /usr/bin/localedef --no-archive -i de_DE -f UTF-8 "$root/usr/lib/locale/de_DE.UTF-8")
 rm -rf "$root/usr/share/i18n"
-ln -sfn "$(cd "$root" && echo usr/lib/*-linux-gnu/faketime/libfaketime.so.1 | sed 's|^|/|')" "$root/usr/lib/libfaketime.so.1"
 # Byte code whose validity does not hang on time stamps. One process: its order decides what the files share.
 find "$root/usr" -name __pycache__ -prune -exec rm -rf {} +
 image_python -m compileall -q -f --invalidation-mode unchecked-hash -s "$root" -p / "$root/usr/lib/python$version" "$site"

@@ -2,7 +2,8 @@
 
 import gzip
 import json
-import os
+import subprocess
+import sys
 
 import pytest
 
@@ -100,10 +101,121 @@ HONEST = {
 }
 
 
+HONEST |= {
+    "sleeps and waits": (
+        "import queue, subprocess, time\ndef wait():\n    time.sleep(0.01)\n    try:\n        queue.Queue().get(timeout=0.01)\n"
+        "    except queue.Empty:\n        pass\n    try:\n        subprocess.run(['sleep', '9'], timeout=0.05)\n"
+        "    except subprocess.TimeoutExpired:\n        return True",
+        "assert wait() is True",
+    ),
+    "doctest in the solution": (
+        'import doctest\ndef f(x):\n    """\n    >>> f(1)\n    2\n    """\n    return x + 1\n'
+        "if __name__ == '__main__':\n    doctest.testmod()",
+        "assert f(1) == 2",
+    ),
+    "builtins mocked for a while": (
+        "def ask():\n    return input('name? ')",
+        "from unittest.mock import patch\nwith patch('builtins.input', return_value='x'), patch('builtins.print'):\n"
+        "    assert ask() == 'x'",
+    ),
+    "ctypes for its numbers": (
+        "import ctypes\ndef wrap(x):\n    return ctypes.c_int32(x).value",
+        "assert wrap(2 ** 31) == -2 ** 31",
+    ),
+    "shared value": (
+        "import multiprocessing\ndef add(v):\n    with v.get_lock():\n        v.value += 1\n"
+        "def total():\n    v = multiprocessing.Value('i', 0)\n    ps = [multiprocessing.Process(target=add, args=(v,)) for _ in range(3)]\n"
+        "    [p.start() for p in ps]\n    [p.join() for p in ps]\n    return v.value",
+        "assert total() == 3",
+    ),
+    "frames": (
+        "import inspect, sys\ndef caller():\n    return inspect.stack()[1].function, sys._getframe(1).f_code.co_name",
+        "def outer():\n    return caller()\nassert outer() == ('outer', 'outer')",
+    ),
+    "an alarm": (
+        "import signal\nclass Late(Exception):\n    pass\ndef limited(seconds, work):\n    def late(*_):\n        raise Late\n"
+        "    signal.signal(signal.SIGALRM, late)\n    signal.setitimer(signal.ITIMER_REAL, seconds)\n    try:\n        work()\n"
+        "        return True\n    except Late:\n        return False\n    finally:\n        signal.setitimer(signal.ITIMER_REAL, 0)",
+        "import time\nassert limited(0.05, lambda: time.sleep(5)) is False\nassert limited(50, lambda: None) is True",
+    ),
+    "a signal to itself": (
+        "import os, signal\ngot = []\ndef poke():\n    signal.signal(signal.SIGUSR1, lambda *a: got.append(1))\n"
+        "    os.kill(os.getpid(), signal.SIGUSR1)\n    return got",
+        "assert poke() == [1]",
+    ),
+    "parametrize": (
+        "def double(x):\n    return 2 * x",
+        "import pytest\n@pytest.mark.parametrize('x, y', [(1, 2), pytest.param(2, 4)])\ndef test_double(x, y):\n    assert double(x) == y\n"
+        "def test_type():\n    with pytest.raises(TypeError):\n        double(None)\n    assert double(0.1) == pytest.approx(0.2)",
+    ),
+    "a subprocess": (
+        "import subprocess, sys\ndef version():\n    return subprocess.run([sys.executable, '-c', 'print(6 * 7)'], capture_output=True, text=True).stdout",
+        "assert version() == '42\\n'",
+    ),
+    "equality of its own": (
+        "class P:\n    def __init__(self, x):\n        self.x = x\n    def __eq__(self, other):\n        return self.x == other.x\n"
+        "    def __hash__(self):\n        return hash(self.x)\ndef make(x):\n    return P(x)",
+        "assert make(1) == P(1)\nassert make(1) != make(2)\nassert [make(3)] == [make(3)] and {make(1), make(1)} == {make(1)}",
+    ),
+    "a mock's assertions": (
+        "def call(f):\n    f(1)",
+        "from unittest.mock import Mock\nm = Mock()\ncall(m)\nm.assert_called_once_with(1)",
+    ),
+    "asserts in threads": (
+        "def f(x):\n    return x",
+        "import threading\ndef look(n):\n    assert f(n) == n\nts = [threading.Thread(target=look, args=(n,)) for n in range(8)]\n"
+        "[t.start() for t in ts]\n[t.join() for t in ts]",
+    ),
+    "a database in memory": (
+        "import sqlite3\ndef count():\n    db = sqlite3.connect(':memory:')\n    db.execute('create table t (x)')\n"
+        "    db.executemany('insert into t values (?)', [(1,), (2,)])\n    return db.execute('select count(*) from t').fetchone()[0]",
+        "assert count() == 2",
+    ),
+    "warnings": (
+        "import warnings\ndef old():\n    warnings.warn('old', DeprecationWarning)\n    return 1",
+        "import warnings\nwith warnings.catch_warnings(record=True) as seen:\n    warnings.simplefilter('always')\n    assert old() == 1\n"
+        "assert seen[0].category is DeprecationWarning",
+    ),
+    "tests after unittest.main": (
+        "def f():\n    return 1",
+        "import unittest\nclass T(unittest.TestCase):\n    def test(self):\n        self.assertEqual(f(), 1)\n"
+        "if __name__ == '__main__':\n    unittest.main()",
+    ),
+}
+
+
 @pytest.mark.parametrize("name", HONEST)
 def test_an_honest_program_passes(sandbox, name):
     (result,) = sandbox.run([HONEST[name]])
     assert result.passed, result
+
+
+def test_honest_programs_pass_in_the_second_environment_too(sandbox_image, engine, sandbox):
+    from selfalign.sandbox import Sandbox
+
+    with Sandbox.open(sandbox_image, sandbox.limits, engine=engine, workers=2, second=True) as second:
+        results = dict(zip(HONEST, second.run(HONEST.values()), strict=True))
+    assert {name: result for name, result in results.items() if not result.passed} == {}
+
+
+def test_honest_programs_pass_ten_times_in_a_row(sandbox):
+    for _ in range(10):
+        assert [result for result in sandbox.run(HONEST.values()) if not result.passed] == []
+
+
+def test_honest_programs_pass_beside_others_that_take_all_processors(sandbox, humaneval):
+    programs = [*HONEST.values(), *map(canonical, humaneval[::8])]
+    hogs = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
+    try:
+        assert [result for result in sandbox.run(programs) if not result.passed] == []
+    finally:
+        for hog in hogs:
+            hog.kill()
+            hog.wait()
+
+
+def canonical(row: dict) -> tuple[str, str]:
+    return row["prompt"] + row["canonical_solution"], f"{row['test']}\ncheck({row['entry_point']})"
 
 
 def test_verdicts_come_in_order_and_do_not_depend_on_the_number_of_workers(sandbox_image, engine, sandbox):
@@ -132,13 +244,7 @@ def humaneval(root, tmp_path_factory) -> list[dict]:
         return [json.loads(line) for line in gzip.decompress(archive.read(source["member"])).splitlines()]
 
 
-def test_canonical_solutions_pass(sandbox, humaneval):
-    """Every fourth problem; all 164 with SELFALIGN_ALL_CANONICAL=1."""
-    rows = humaneval if os.environ.get("SELFALIGN_ALL_CANONICAL") else humaneval[::4]
-    programs = [
-        (row["prompt"] + row["canonical_solution"], f"{row['test']}\ncheck({row['entry_point']})") for row in rows
-    ]
-    failed = {
-        row["task_id"]: result for row, result in zip(rows, sandbox.run(programs), strict=True) if not result.passed
-    }
-    assert len(rows) >= 40 and failed == {}
+def test_every_canonical_solution_passes(sandbox, humaneval):
+    results = sandbox.run(map(canonical, humaneval))
+    failed = {row["task_id"]: result for row, result in zip(humaneval, results, strict=True) if not result.passed}
+    assert len(humaneval) == 164 and failed == {}

@@ -129,7 +129,7 @@ RESOURCES = {
     "memory in files of memory": _refused("import os\nos.memfd_create('x')"),
     "memory of many processes": _before(
         "import os, time\nfor _ in range(4):\n    if os.fork() == 0:\n        hoard = b'x' * (300 << 20)\n        time.sleep(60)\n"
-        "time.sleep(60)", "memory"),
+        "time.sleep(60)", "memory", "timeout"),
     "full disk": _before("for n in range(9):\n    open(f'/tmp/{n}', 'wb').write(b'x' * (5 << 20))", "error"),
     "full shared memory": _before("for n in range(9):\n    open(f'/dev/shm/{n}', 'wb').write(b'x' * (5 << 20))", "error"),
     "all inodes": _before("for n in range(100_000):\n    open(f'/tmp/{n}', 'w').close()", "error", "timeout"),
