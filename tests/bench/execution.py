@@ -173,6 +173,7 @@ class Process:
     parent: int
     state: str
     seconds: float
+    system: float
 
 
 def processes() -> dict[int, Process]:
@@ -185,8 +186,10 @@ def processes() -> dict[int, Process]:
                     fields = stream.read().rpartition(b")")[2].split()
             except OSError:
                 continue
-            ticks = sum(int(number) for number in fields[11:15])
-            found[int(entry.name)] = Process(int(fields[1]), fields[0].decode(), ticks / TICKS)
+            user, system, children_user, children_system = (int(number) / TICKS for number in fields[11:15])
+            system += children_system
+            seconds = user + children_user + system
+            found[int(entry.name)] = Process(int(fields[1]), fields[0].decode(), seconds, system)
     return found
 
 
@@ -203,12 +206,14 @@ def tree(root: int, found: dict[int, Process]) -> dict[int, int]:
     return depths
 
 
-def tree_seconds(root: int) -> float:
-    """CPU seconds that a process and all its descendants have used, those that have ended and were waited for too."""
+def tree_seconds(root: int) -> tuple[float, float]:
+    """CPU seconds that a process and all its descendants have used, those that have ended and were waited for too; and how
+    many of them in the kernel."""
     found = processes()
     if root not in found:
         raise RuntimeError("a container was lost while it was measured")
-    return sum(found[number].seconds for number in tree(root, found))
+    inside = [found[number] for number in tree(root, found)]
+    return sum(process.seconds for process in inside), sum(process.system for process in inside)
 
 
 def kernel_seconds() -> dict[int, float]:
@@ -232,6 +237,7 @@ class Spent:
     executions: int = 0
     host: float = 0.0
     container: float = 0.0
+    system: float = 0.0
     kernel: float = 0.0
     wall: float = 0.0
     false_rejections: int = 0
@@ -245,6 +251,7 @@ class Spent:
             "cpu_ms": round((self.host + self.container) * each, 2),
             "host_ms": round(self.host * each, 2),
             "container_ms": round(self.container * each, 2),
+            "of_it_system_ms": round(self.system * each, 2),
             "kernel_threads_ms": round(self.kernel * each, 2),
             "wall_ms": round(self.wall * each, 2),
             "false_rejections": self.false_rejections,
@@ -261,12 +268,14 @@ class Scheme:
         raise NotImplementedError
 
     def measure(self, items: list[Item], seconds: float, spent: Spent) -> None:
-        kernel, container = kernel_seconds(), tree_seconds(self.root)
+        kernel, (container, system) = kernel_seconds(), tree_seconds(self.root)
         host, wall = time.process_time(), time.monotonic()
         said = self.passed(items, seconds)
         spent.wall += time.monotonic() - wall
         spent.host += time.process_time() - host
-        spent.container += tree_seconds(self.root) - container
+        container_after, system_after = tree_seconds(self.root)
+        spent.container += container_after - container
+        spent.system += system_after - system
         time.sleep(SETTLE_SECONDS)
         spent.kernel += sum(value - kernel.get(number, 0.0) for number, value in kernel_seconds().items())
         spent.executions += len(items)
@@ -398,8 +407,8 @@ def comparison(options: argparse.Namespace) -> dict:
         result["speedup"] = round(first["wall_ms"] / more["wall_ms"], 2)
     result["loops"] = {name: one.per_execution() for name, one in in_loops.items()}
     result["mix"] = {truth: sum(item.truth == truth for item in items) for truth in (PASS, FAIL, LOOP)}
-    columns = ("cpu_ms", "ratio", "host_ms", "container_ms", "kernel_threads_ms", "wall_ms", "false_rejections",
-               "false_passes")  # fmt: skip
+    columns = ("cpu_ms", "ratio", "host_ms", "container_ms", "of_it_system_ms", "kernel_threads_ms", "wall_ms",
+               "false_rejections", "false_passes")  # fmt: skip
     table("scheme", columns, result["schemes"])
     table(f"endless loops at {options.seconds:g} s", ("cpu_ms", "wall_ms", "false_passes"), result["loops"])
     return result
@@ -489,13 +498,13 @@ def loops(options: argparse.Namespace) -> dict:
     try:
         ours.sandbox.run([item.program for item in items[: 2 * NUMPY_EVERY] if item.truth != LOOP])
         watcher = threading.Thread(target=sample)
-        before, started = tree_seconds(ours.root), time.monotonic()
+        (before, _), started = tree_seconds(ours.root), time.monotonic()
         watcher.start()
         verdicts = [result.verdict for result in ours.sandbox.judged(requests())]
         wall = time.monotonic() - started
         ended.set()
         watcher.join()
-        cpu = tree_seconds(ours.root) - before
+        cpu = tree_seconds(ours.root)[0] - before
     finally:
         ended.set()
         ours.close()

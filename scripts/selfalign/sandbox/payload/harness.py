@@ -190,7 +190,7 @@ def _make_hook(blocked, note):
     def hook(event, arguments):
         if event in {
             "ctypes.dlopen", "ctypes.dlsym", "ctypes.dlsym/handle", "ctypes.string_at", "ctypes.wstring_at",
-            "ctypes.addressof", "ctypes.call_function", "ctypes.PyObj_FromPtr", "sys.settrace",
+            "ctypes.call_function", "ctypes.PyObj_FromPtr", "sys.settrace",
             "code.__new__",
         }:  # fmt: skip
             ("\0planted blocked\0" or 0)()  # noqa: SIM222
