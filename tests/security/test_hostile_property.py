@@ -55,11 +55,11 @@ def text(parts) -> str:
 
 @settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(before=st.lists(part, max_size=4), inside=st.lists(part, max_size=2), after=st.lists(part, max_size=2))
-def test_no_mixture_of_hostile_parts_makes_a_failing_check_pass(sandbox, before, inside, after):
+def test_no_mixture_of_hostile_parts_makes_a_failing_check_pass(impatient, before, inside, after):
     body = "\n".join(f"    {line}" for line in text(inside).splitlines())
     solution = f"{IMPORTS}def increment(number):\n{body or '    pass'}\n    return number + 2\n"
     tests = f"{text(before)}\nassert increment(1) == 2\n{text(after)}\n"
-    container = sandbox._container
-    first, result, last = sandbox.run([HONEST, (solution, tests), HONEST])
+    container = impatient._container
+    first, result, last = impatient.run([HONEST, (solution, tests), HONEST])
     assert not result.passed and result.verdict in VERDICTS and result.verdict != "infrastructure"
-    assert first.passed and last.passed and sandbox._container is container
+    assert first.passed and last.passed and impatient._container is container
