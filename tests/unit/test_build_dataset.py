@@ -85,6 +85,7 @@ def lineage(number: int) -> dict[str, list[dict]]:
         {
             "id": row_id("verdict", response["id"]), "response_id": response["id"], "task_id": task["id"],
             "passed": response["sample"] > 0, "verdict": "passed" if response["sample"] else "assertion_failed",
+            "consensus": 1.0 if response["sample"] else None,
         }
         for response in responses
     ]  # fmt: skip
@@ -181,7 +182,7 @@ def test_every_policy_gives_pairs_with_the_verdicts_that_it_names(tmp_path):
         out = build(tmp_path / policy, range(60), spec={**SPEC, "policy": policy})
         found[policy] = {pair["lineage"]["verdict"] for pair in pairs(out)}
     assert found == {
-        "passing": {"passed"}, "any": {"passed"}, "failing": {"assertion_failed"},
+        "passing": {"passed"}, "consensus": {"passed"}, "any": {"passed"}, "failing": {"assertion_failed"},
         "random": {"passed", "assertion_failed"},
     }  # fmt: skip
 

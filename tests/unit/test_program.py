@@ -1,11 +1,9 @@
 """What is said of a program without running it."""
 
 import ast
-import contextlib
 
 import pytest
 
-from selfalign.sandbox.payload import checks
 from selfalign.sandbox.program import Program, has_checks, static_verdict
 
 SOLUTION = "import math\nLIMIT = 3\ndef area(r):\n    return math.pi * r * r\nclass Shape:\n    def size(self):\n        return 1\n"
@@ -71,46 +69,3 @@ def test_a_script_that_defines_nothing_cannot_be_tested():
 def test_assertions_of_other_things_than_a_library_are_no_checks():
     assert not has_checks(ast.parse("x = 1\ncheck(x)"))
     assert has_checks(ast.parse("pd.testing.assert_frame_equal(a, b)"))
-
-
-def run_counted(tests: str, **names) -> checks.Counter:
-    """Runs our own instrumented text and gives what was counted."""
-    counter = checks.Counter()
-    namespace = {checks.HOOK: counter, **names}
-    code = compile(checks.instrument(ast.parse(tests)), "tests.py", "exec")
-    with contextlib.suppress(AssertionError):
-        exec(code, namespace)  # our own text, not a model's
-    return counter
-
-
-@pytest.mark.parametrize(
-    ("tests", "run", "failed"),
-    [
-        ("assert 1\nassert 2, 'no'", 2, 0),
-        ("assert 1\nassert 0\nassert 2", 2, 1),
-        ("try:\n    assert 0\nexcept AssertionError:\n    pass\nassert 1", 2, 1),
-        ("for n in range(3):\n    assert n >= 0", 3, 0),
-        ("def unused():\n    assert 0", 0, 0),
-        ("if 0:\n    raise AssertionError", 1, 0),
-        ("try:\n    if 1:\n        raise AssertionError('x')\nexcept AssertionError:\n    pass", 1, 1),
-        ("async def unused():\n    async with pytest.raises(ValueError):\n        pass", 0, 0),
-    ],
-)
-def test_checks_are_counted_as_they_run(tests, run, failed):
-    counter = run_counted(tests)
-    assert (counter.run, counter.failed) == (run, failed)
-
-
-def test_a_condition_is_evaluated_once_and_functions_that_were_entered_are_known():
-    calls = []
-    counter = run_counted(
-        "def test_a():\n    'doc'\n    assert f()\ntest_a()\ndef test_b():\n    assert 0",
-        f=lambda: calls.append(1) or 1,
-    )
-    assert calls == [1] and counter.entered == {"test_a"}
-
-
-def test_line_numbers_survive_the_counting():
-    with pytest.raises(ZeroDivisionError) as raised:
-        run_counted("def f():\n    '''doc'''\n\n    return 1 / 0\n\n\nassert f()")
-    assert [entry.lineno for entry in raised.traceback][-2:] == [7 - 1, 4 - 1]

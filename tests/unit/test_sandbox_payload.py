@@ -42,12 +42,28 @@ def _value(count) -> int:
         ("if f(1) != 3: raise AssertionError('m')", 1, 1),
         ("if f(1) == 2:\n    pass\nelif f(1) != 2: raise AssertionError", 0, 0),
         ("def test():\n    assert f(1) == 2\nfor _ in range(3): test()", 3, 0),
+        ("def unused():\n    assert f(1) == 3", 0, 0),
+        ("async def unused():\n    async with pytest.raises(ValueError):\n        pass", 0, 0),
         ("assert all(f(n) == 2 * n for n in range(1, 4)) and f(0) == 0", 1, 0),
     ],
 )
 def test_checks_are_counted_as_they_run(text, run, failed):
     counts = run_tests(text, {"f": lambda x: x * 2})
     assert (counts["run"], counts["failed"]) == (run, failed)
+
+
+def test_a_condition_is_evaluated_once_and_functions_that_were_entered_are_known():
+    calls, counter = [], checks.Counter()
+    text = "def test_a():\n    'doc'\n    assert f()\ntest_a()\ndef test_b():\n    assert 0"
+    exec(checks.compile_tests(ast.parse(text), counter), {"f": lambda: calls.append(1) or 1})
+    assert calls == [1] and counter.entered == {"test_a"}
+
+
+def test_line_numbers_survive_the_counting():
+    text = "def f():\n    '''doc'''\n\n    return 1 / 0\n\n\nassert f()"
+    with pytest.raises(ZeroDivisionError) as raised:
+        exec(checks.compile_tests(ast.parse(text), checks.Counter()), {})
+    assert [entry.lineno for entry in raised.traceback][-2:] == [7 - 1, 4 - 1]
 
 
 def test_what_counts_has_no_name_that_a_program_could_bind():
