@@ -18,6 +18,12 @@ def engine(request) -> str:
     return request.param
 
 
+@pytest.fixture(scope="session")
+def first_engine(engine) -> str:
+    """The engine that a run would choose here."""
+    return ENGINES[0]
+
+
 @pytest.fixture
 def impatient(sandbox_image, engine):
     """A sandbox with a short wall clock, for programs that wait; the others could hit it on a busy machine."""

@@ -1,6 +1,7 @@
 """A program, and what can be said of it without running it."""
 
 import ast
+import functools
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -50,9 +51,14 @@ def _parse(text: str, part: str) -> ast.Module:
         raise ValueError("the text holds a null character")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # invalid escape sequences: the model's style, not our output
-        tree = ast.parse(text, f"{part}.py")
         compile(text, f"{part}.py", "exec", dont_inherit=True)
-    return tree
+        return ast.parse(text, f"{part}.py")
+
+
+@functools.lru_cache(maxsize=4)
+def _nodes(tree: ast.AST) -> tuple[ast.AST, ...]:
+    """All nodes of a tree, which is gone through once for all questions."""
+    return tuple(ast.walk(tree))
 
 
 def has_checks(tests: ast.Module) -> bool:
@@ -64,7 +70,7 @@ def has_checks(tests: ast.Module) -> bool:
         or expects_exception(node)
         or is_library_assertion(node, imported)
         or (isinstance(node, ast.Attribute) and node.attr.startswith("assert") and _is_self(node.value))
-        for node in ast.walk(tests)
+        for node in _nodes(tests)
     )
 
 
@@ -85,16 +91,16 @@ def definitions(tree: ast.Module) -> set[str]:
 
 def referenced_names(tree: ast.AST) -> set[str]:
     """Names that are read anywhere in a text."""
-    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+    return {node.id for node in _nodes(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
 
 
 def redefined_names(tests: ast.Module) -> set[str]:
     """Names that the tests bind: functions and classes in any scope, anything else at the top level."""
-    names = {node.name for node in ast.walk(tests) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
-    names -= {item.name for node in ast.walk(tests) if isinstance(node, ast.ClassDef) for item in node.body
+    names = {node.name for node in _nodes(tests) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+    names -= {item.name for node in _nodes(tests) if isinstance(node, ast.ClassDef) for item in node.body
               if isinstance(item, _DEFINITIONS)}  # fmt: skip
-    names |= {node.name for node in ast.walk(tests) if isinstance(node, ast.ClassDef)}
-    names |= {name for node in ast.walk(tests) if isinstance(node, ast.Global) for name in node.names}
+    names |= {node.name for node in _nodes(tests) if isinstance(node, ast.ClassDef)}
+    names |= {name for node in _nodes(tests) if isinstance(node, ast.Global) for name in node.names}
     for statement in _module_statements(tests.body):
         names |= _bound(statement)
         if isinstance(statement, ast.Import | ast.ImportFrom):

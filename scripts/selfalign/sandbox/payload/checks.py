@@ -115,6 +115,15 @@ def testing_imports(tree: ast.AST) -> set[str]:
     }
 
 
+def _constant(value: object, at: ast.AST) -> ast.Constant:
+    return ast.copy_location(ast.Constant(value), at)
+
+
+def _call(what: str, at: ast.AST, *arguments: ast.expr) -> ast.Call:
+    """A call of what is planted for a text. All nodes get their place at once: to find missing ones takes longer."""
+    return ast.copy_location(ast.Call(_constant(what, at), list(arguments), []), at)
+
+
 class _Instrument(ast.NodeTransformer):
     def __init__(self, imported: set[str]):
         self.imported = imported
@@ -122,7 +131,7 @@ class _Instrument(ast.NodeTransformer):
         self.inside_check = False
 
     def _say(self, what: str, at: ast.AST, *arguments: ast.expr) -> ast.Expr:
-        return ast.copy_location(ast.Expr(ast.copy_location(ast.Call(ast.Constant(what), list(arguments), []), at)), at)
+        return ast.copy_location(ast.Expr(_call(what, at, *arguments)), at)
 
     def _condition(self, node: ast.expr) -> ast.expr:
         self.inside_check = True
@@ -134,11 +143,11 @@ class _Instrument(ast.NodeTransformer):
     def visit_Compare(self, node: ast.Compare) -> ast.expr:
         self.generic_visit(node)
         if self.inside_check and len(node.ops) == 1 and isinstance(node.ops[0], ast.Eq):
-            return ast.copy_location(ast.Call(ast.Constant(EQUAL), [node.left, node.comparators[0]], []), node)
+            return _call(EQUAL, node, node.left, node.comparators[0])
         return node
 
     def visit_Assert(self, node: ast.Assert) -> ast.AST:
-        failure = ast.copy_location(ast.Assert(ast.Constant(False), node.msg and self.visit(node.msg)), node)
+        failure = ast.copy_location(ast.Assert(_constant(False, node), node.msg and self.visit(node.msg)), node)
         branches = [self._say(RUN, node)], [self._say(RUN, node), self._say(FAILED, node), failure]
         return ast.copy_location(ast.If(self._condition(node.test), *branches), node)
 
@@ -167,7 +176,8 @@ class _Instrument(ast.NodeTransformer):
         self.path.pop()
         if not isinstance(node, ast.ClassDef):
             has_docstring = ast.get_docstring(node, clean=False) is not None
-            node.body.insert(int(has_docstring), self._say(ENTERED, node.body[0], ast.Constant(name)))
+            first = node.body[0]
+            node.body.insert(int(has_docstring), self._say(ENTERED, first, _constant(name, first)))
         return node
 
     visit_FunctionDef = visit_AsyncFunctionDef = visit_ClassDef = _named
@@ -175,7 +185,7 @@ class _Instrument(ast.NodeTransformer):
 
 def compile_tests(tree: ast.Module, counter: Counter) -> types.CodeType:
     """The tests' code with counters in it; the tree is changed in place."""
-    changed = ast.fix_missing_locations(_Instrument(testing_imports(tree)).visit(tree))
+    changed = _Instrument(testing_imports(tree)).visit(tree)
     return plant(compile_quietly(changed, "tests.py"), counter.planted())
 
 

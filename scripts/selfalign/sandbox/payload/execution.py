@@ -5,6 +5,7 @@ asked for, so are a stub, mutants and a solution that tells its lines: all its p
 What is said here are facts; what they mean is decided on the host.
 """
 
+import _signal
 import ast
 import contextlib
 import json
@@ -16,7 +17,7 @@ import socket
 import time
 
 from . import checks, evalplus_job, harness, isolation, seccomp, variants
-from .process_tree import descendants, living, own_id_in_proc, tree_usage
+from .process_tree import descendants, is_alone, living, own_id_in_proc, tree_usage
 
 POLL_SECONDS = 0.05
 MAX_CLAIM = 64 * 1024
@@ -51,7 +52,6 @@ class Execution:
         try:
             tree = checks.parse(self.request["solution"], "solution.py")
             tests = checks.parse(self.request["tests"], "tests.py")
-            plain = checks.parse(self.request["tests"], "tests.py")
             telling, lines = variants.telling(tree) if self.request.get("lines") else (tree, set())
             code = checks.compile_quietly(telling, "solution.py")
             tests_code = checks.compile_tests(tests, self.worker.harness.counter)
@@ -60,7 +60,7 @@ class Execution:
             return nothing_ran({"state": "raised", "phase": "compile", **harness.describe(error)})
         self.worker.board.compiled = True
         seen = variants.SEEN if self.request.get("lines") else ""
-        whole = {"solution": code, "tests": tests_code, "tree": plain, "score": None, "seen": seen}
+        whole = {"solution": code, "tests": tests_code, "tree": tests, "score": None, "seen": seen}
         facts = self._run(whole)
         if lines:
             said = (facts["report"] or {}).get("seen")
@@ -134,9 +134,9 @@ class Execution:
 
     def _fork(self) -> int:
         if not self.layers.namespaces:
-            return os.fork()
+            return isolation.fork()
         isolation.unshare(isolation.CLONE_NEWPID)
-        child = os.fork()
+        child = isolation.fork()
         if child:
             isolation.setns(self.worker.own_pids, isolation.CLONE_NEWPID)
         return child
@@ -154,13 +154,14 @@ class Execution:
         claim = pipes["claim"]
         try:
             signal.set_wakeup_fd(-1)
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)  # not its wrapper: enums touch, so copy, a hundred pages
             os.setsid()
             if self.layers.namespaces:
                 isolation.unshare(isolation.OF_A_PROGRAM)
                 isolation.own_temporary_folders(int(self.limits["disk_mb"]))
                 (isolation.own_proc if self.layers.proc else isolation.hide_proc)()
-            os.environ["HOME"] = os.environ["TMPDIR"] = folder or "/tmp"
+            if folder:
+                os.environ["HOME"] = os.environ["TMPDIR"] = folder
             os.chdir(folder or "/tmp")
             os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
             os.dup2(pipes["stdout"], 1)
@@ -189,9 +190,8 @@ class Execution:
         if not self.layers.seccomp:
             channel.send(b"n")
             return
-        own = None if self.layers.namespaces else os.getpid()
-        action = seccomp.NOTIFY if self.layers.seccomp == "notify" else seccomp.KILL_PROCESS
-        listener = seccomp.install(seccomp.build(action, own), self.layers.seccomp == "notify")
+        code = self.worker.filter if self.layers.namespaces else seccomp.build(self.layers.action, os.getpid())
+        listener = seccomp.install(code, self.layers.seccomp == "notify")
         if listener < 0:
             channel.send(b"n")
         else:
@@ -286,6 +286,8 @@ class Execution:
 
     def _wait_for_helpers(self) -> None:
         """After the end: other processes of the program have a moment to go; one that stays was left behind."""
+        if self.layers.proc and is_alone(self.child):
+            return  # first process of its namespace: orphans would be its children
         patience = time.monotonic() + GRACE_SECONDS
         while len(living(own_id_in_proc())) > 1:  # the program itself waits
             if time.monotonic() > patience:

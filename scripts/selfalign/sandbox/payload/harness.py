@@ -35,6 +35,7 @@ class Harness:
     Attributes:
         generator: at its first `yield`; the code that a program runs under.
         counter: of checks.
+        own_modules: names of modules that no program shall find.
     """
 
     def __init__(self):
@@ -43,9 +44,12 @@ class Harness:
         self.evalplus = {"base": itertools.count(), "plus": itertools.count()}
         checks.count_unittest(self.counter)
         _tame_doctest()
+        _tame_atexit()
         equality.trust_loaded_modules()
         self.snapshot = tampering.Snapshot()
         self.hook = _make_hook(self.counter.counts["blocked"].__next__, self.blocked.append)
+        own = __name__.split(".")[0]
+        self.own_modules = [name for name in sys.modules if name.split(".")[0] == own]
         self.generator = _run()
         next(self.generator)
         gc.collect()
@@ -146,16 +150,14 @@ def _prepare_interpreter(texts: dict, harness: Harness) -> None:
     module = types.ModuleType("__main__")
     module.__file__ = os.path.join(os.getcwd(), "program.py")
     module.__builtins__ = __builtins__
-    own = __name__.split(".")[0]
-    for name in [name for name in sys.modules if name.split(".")[0] == own]:
+    for name in harness.own_modules:
         del sys.modules[name]
     sys.modules["__main__"] = module
     sys.argv = [module.__file__]
     sys.path[0] = os.getcwd()
     for part, text in texts.items():
         linecache.cache[f"{part}.py"] = (len(text), None, text.splitlines(keepends=True), f"{part}.py")
-    with open(module.__file__, "w", encoding="utf-8", errors="replace") as stream:
-        stream.write("\n\n".join(texts.values()))
+    _write_file(module.__file__, "\n\n".join(texts.values()).encode("utf-8", "replace"))
     # What was read or written through the server's own streams is not this program's.
     sys.stdin = io.TextIOWrapper(io.FileIO(0, closefd=False), encoding="utf-8")
     sys.stdout, sys.stderr = _output(1, False), _output(2, True)
@@ -171,6 +173,13 @@ def _prepare_interpreter(texts: dict, harness: Harness) -> None:
             traceback.print_exception(failure.exc_type, failure.exc_value, failure.exc_traceback)
 
     threading.excepthook = in_thread
+
+
+def _write_file(path: str, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
+    while data:
+        data = data[os.write(descriptor, data) :]
+    os.close(descriptor)
 
 
 _DEFAULT_WARNINGS = list(warnings.filters)
@@ -218,6 +227,24 @@ def _tame_doctest() -> None:
             setattr(sys, name, value)
 
     doctest.sys = WithoutTrace()
+
+
+def _tame_atexit() -> None:
+    """Of what libraries do at the end, only what this program gave them to do: the rest costs every program a little."""
+    import logging
+    import multiprocessing.process
+    import multiprocessing.util
+
+    own_handlers = len(logging._handlerList)
+
+    def finish() -> None:
+        if multiprocessing.process._children or multiprocessing.util._finalizer_registry:
+            multiprocessing.util._exit_function()
+        if len(logging._handlerList) > own_handlers:
+            logging.shutdown()
+
+    atexit._clear()
+    atexit.register(finish)
 
 
 def _stop_helpers() -> None:

@@ -35,6 +35,15 @@ def descendants(root: int) -> list[int]:
     return sorted(_tree(root))
 
 
+def is_alone(process: int) -> bool:
+    """Whether a process has one thread and no child. Quicker than to look at all processes; False also if unknown."""
+    try:
+        with open(f"/proc/{process}/task/{process}/children", "rb") as stream:
+            return not stream.read() and len(os.listdir(f"/proc/{process}/task")) == 1
+    except OSError:
+        return False
+
+
 def living(root: int) -> list[int]:
     """Processes below `root` that have not ended."""
     return sorted(process for process, fields in _tree(root).items() if fields[0] not in "ZX")

@@ -31,6 +31,11 @@ class Layers:
         self.seccomp = ""
         self.missing: dict[str, str] = {}
 
+    @property
+    def action(self) -> int:
+        """What a forbidden system call leads to."""
+        return seccomp.NOTIFY if self.seccomp == "notify" else seccomp.KILL_PROCESS
+
     def as_dict(self) -> dict:
         own = ("user", "pid", "mount", "network", "ipc", "uts")
         return {
@@ -135,17 +140,20 @@ class Worker:
         harness, witness: prepared once; see `harness.py` and `proof.py`.
         wakeup: readable when a child has ended.
         own_pids: the worker's process namespace, to return to after a fork.
+        filter: of system calls, the same for all programs that have namespaces of their own.
         base: bytes of address space and in memory before any program.
     """
 
     def __init__(self, settings: dict, board: Board, layers: Layers):
         self.settings, self.board, self.layers = settings, board, layers
+        os.environ["HOME"] = os.environ["TMPDIR"] = "/tmp"
         self.own_pids = os.open("/proc/self/ns/pid", os.O_RDONLY) if layers.namespaces else -1
         self._wake, self.wakeup = socket.socketpair()
         for end in (self._wake, self.wakeup):
             end.setblocking(False)
         signal.set_wakeup_fd(self._wake.fileno())
         signal.signal(signal.SIGCHLD, lambda *_: None)
+        self.filter = seccomp.build(layers.action)
         self.harness = harness.Harness()
         self.witness = proof.Witness(self.harness.generator, self.harness.counters)
         self.base = isolation.memory_now()
