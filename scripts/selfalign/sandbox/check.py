@@ -14,6 +14,7 @@ LIMITS = Limits(cpu_seconds=1, wall_seconds=20, memory_mb=512, processes=16, out
 LAYERS = {
     "namespaces": "own user, process, mount, network, IPC and host name namespaces",
     "own_proc": "own, read-only /proc",
+    "limits_processes": "limit on processes",
     "own_task_count": "limit on processes counted for each program",
     "seccomp": "filter of system calls",
 }

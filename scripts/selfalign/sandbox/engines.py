@@ -59,6 +59,8 @@ SECOND_ENVIRONMENT = ENVIRONMENT | {
     "TZ": "<+0545>-5:45",
 }
 """Of the second run, which must end as the first one did: another order in sets, decimal comma, and time zone."""
+SECOND_CLOCK_SHIFT_S = 34_567_890
+"""Seconds by which the clock of the second run goes ahead: 400 days and some hours, so another year, month and weekday."""
 
 BOOTSTRAP = (
     "import importlib.util, sys; "

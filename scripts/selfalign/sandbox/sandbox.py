@@ -207,6 +207,7 @@ class Sandbox:
             "user": engines.UNPRIVILEGED,
             "user_tasks": _tasks_of_user(),
             "preload": list(self.policy.preload),
+            "clock_shift_s": engines.SECOND_CLOCK_SHIFT_S if self.policy.second else 0,
         }
         environment = engines.SECOND_ENVIRONMENT if self.policy.second else engines.ENVIRONMENT
         faults = []
@@ -230,6 +231,13 @@ class Sandbox:
 
     def _check_layers(self) -> None:
         missing = self.layers["missing"]
+        if not self.layers["limits_processes"]:
+            self.close()
+            raise UserError(
+                "the kernel does not keep programs to a limit of processes here, so one of them could take the machine",
+                where=os.uname().nodename,
+                fix="run as an ordinary user, or as a root that no user namespace is around; see `make sandbox-check`",
+            )
         logger.info("sandbox: %s, %d workers, layers %s", self.engine, self.workers, self.layers)
         if missing and self.policy.require == "strict":
             self.close()

@@ -5,10 +5,13 @@ user namespace of its own, in which it may make the other ones. What the layers 
 in docs/sandbox.md.
 """
 
+import errno
 import mmap
 import os
+import resource
 import signal
 import socket
+import time
 
 from . import execution, frames, harness, isolation, proof, seccomp
 
@@ -22,12 +25,13 @@ class Layers:
         namespaces: all six namespaces are a program's own.
         proc: so is /proc.
         limit_own_tasks: the kernel counts the processes of a user namespace by themselves (Linux 5.14).
+        limits_processes: the limit of processes holds; without it nothing is run.
         seccomp: "notify" (forbidden calls end a program and are named), "kill" (they end it), or "".
         missing: layer -> why it is missing.
     """
 
     def __init__(self):
-        self.namespaces = self.proc = self.limit_own_tasks = False
+        self.namespaces = self.proc = self.limit_own_tasks = self.limits_processes = False
         self.seccomp = ""
         self.missing: dict[str, str] = {}
 
@@ -42,6 +46,7 @@ class Layers:
             "namespaces": list(own) if self.namespaces else [],
             "own_proc": self.proc,
             "own_task_count": self.limit_own_tasks,
+            "limits_processes": self.limits_processes,
             "seccomp": self.seccomp,
             "missing": self.missing,
         }
@@ -71,8 +76,22 @@ def enter_namespaces(channel: int) -> Layers:
             layers.proc = True
         except OSError as error:
             layers.missing["own_proc"] = error.strerror
+    layers.limits_processes = not _try(_start_one_too_many)
     _find_filter(layers)
     return layers
+
+
+def _start_one_too_many() -> None:
+    """Raises OSError unless the kernel keeps a process to a limit of processes, which it does not do for root."""
+    resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
+    try:
+        child = os.fork()
+    except BlockingIOError:
+        return
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+    raise OSError(errno.EPERM, "the limit does not hold")
 
 
 def _find_filter(layers: Layers) -> None:
@@ -146,6 +165,8 @@ class Worker:
 
     def __init__(self, settings: dict, board: Board, layers: Layers):
         self.settings, self.board, self.layers = settings, board, layers
+        if settings["clock_shift_s"]:
+            _shift_clock(settings["clock_shift_s"])
         os.environ["HOME"] = os.environ["TMPDIR"] = "/tmp"
         self.own_pids = os.open("/proc/self/ns/pid", os.O_RDONLY) if layers.namespaces else -1
         self._wake, self.wakeup = socket.socketpair()
@@ -157,6 +178,13 @@ class Worker:
         self.harness = harness.Harness()
         self.witness = proof.Witness(self.harness.generator, self.harness.counters)
         self.base = isolation.memory_now()
+
+
+def _shift_clock(seconds: float) -> None:
+    """Sets what `time` and `datetime` give for the time of day; it goes on from there, and waiting is as ever."""
+    import time_machine
+
+    time_machine.travel(time.time() + seconds, tick=True).start()
 
 
 def main(channel: int, settings: dict, board: Board) -> None:
