@@ -30,6 +30,11 @@ localrules:
     train,
     evaluate,
     report,
+    # On a cluster these run on the login node: compute nodes often reach no network.
+    fetch_model,
+    fetch_corpus,
+    fetch_benchmark,
+    build_sandbox,
 
 
 rule all:

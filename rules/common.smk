@@ -15,12 +15,16 @@ from selfalign.config import resolve_config
 from selfalign.errors import UserError
 from selfalign.fewshots import prompt_fingerprint
 from selfalign import ROOT
+from selfalign.cluster.guard import guard
 from selfalign.fingerprint import code_fingerprint, file_fingerprint, sha256
 
 try:
     config = resolve_config(config)
 except UserError as error:
     raise WorkflowError(str(error)) from None
+
+# A real start holds its folder, and meets what an earlier one left running.
+guard(workflow)
 
 
 wildcard_constraints:
