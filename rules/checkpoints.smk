@@ -28,6 +28,8 @@ rule train_checkpoint:
     conda:
         "../envs/model.yaml"
     threads: ALL_CORES
+    resources:
+        gpu=1,
     params:
         spec=checkpoint_spec,
         model=checkpoint_serving,

@@ -69,6 +69,20 @@ def serving(name):
     return {"name": name, **{key: value for key, value in entry.items() if key not in ("sources", "digest")}}
 
 
+def serving_gpus(name):
+    """GPUs that a job with this model holds on a cluster; a local run takes those that there are."""
+    entry = config["models"][base_model(name)]
+    return entry["engine_args"].get("tensor_parallel_size", 1) if entry["engine"] == "vllm" else 0
+
+
+def generator_gpus(wildcards):
+    return serving_gpus(config["generators"][wildcards.generator]["model"])
+
+
+def candidate_gpus(wildcards):
+    return serving_gpus(wildcards.candidate)
+
+
 def generator_model(wildcards):
     return model_manifest(config["generators"][wildcards.generator]["model"])
 

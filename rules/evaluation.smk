@@ -36,6 +36,8 @@ rule generate_completions:
     conda:
         "../envs/model.yaml"
     threads: ALL_CORES
+    resources:
+        gpu=candidate_gpus,
     params:
         stage="completions",
         shard="{shard}",

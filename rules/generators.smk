@@ -20,6 +20,8 @@ rule generate_concepts:
     conda:
         "../envs/model.yaml"
     threads: ALL_CORES
+    resources:
+        gpu=generator_gpus,
     params:
         stage="concepts",
         model=generator_serving,
@@ -48,6 +50,8 @@ rule generate_tasks:
     conda:
         "../envs/model.yaml"
     threads: ALL_CORES
+    resources:
+        gpu=generator_gpus,
     params:
         stage="tasks",
         model=generator_serving,
@@ -103,6 +107,8 @@ rule generate_responses:
     conda:
         "../envs/model.yaml"
     threads: ALL_CORES
+    resources:
+        gpu=generator_gpus,
     params:
         stage="responses",
         model=generator_serving,

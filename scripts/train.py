@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from selfalign.adapter import run
+from selfalign.cluster.gpu import check_gpus, wanted_gpus
 from selfalign.training.job import TrainingJob
 from selfalign.training.launch import launch, visible_gpus
 
@@ -23,6 +24,7 @@ def main(
     counts: str,
     threads: int | None = None,
     processes: int | None = None,
+    gpus: int = 0,
 ) -> None:
     """Trains checkpoint `name`.
 
@@ -36,7 +38,10 @@ def main(
         card, training, kept, rejected, counts: paths of the other outputs.
         threads: CPU threads.
         processes: how many devices; all visible GPUs when None, or the CPU.
+        gpus: how many GPUs the job was given and has to check before it loads anything; 0: no check.
     """
+    if gpus:
+        check_gpus(gpus, base)
     job = TrainingJob(
         name=name,
         dataset_name=spec["dataset"],
@@ -75,4 +80,5 @@ if "snakemake" in globals():
         rejected=snakemake.output.rejected,
         counts=snakemake.output.counts,
         threads=snakemake.threads,
+        gpus=wanted_gpus(snakemake.resources),
     )

@@ -45,8 +45,8 @@ daemon() {
     local name=$1
     shift
     if alive "$name"; then return; fi
-    # No descriptor of the caller's may stay open in it: a caller that reads our output would wait for ever.
-    setsid nohup "$@" >>"$LOGS/$name.log" 2>&1 </dev/null &
+    # No descriptor of ours may stay open in it: a reader of our output would wait for ever, and so would the next start.
+    setsid nohup "$@" >>"$LOGS/$name.log" 2>&1 </dev/null 9>&- &
     echo $! >"$RUN/$name.pid"
     disown
 }
@@ -187,6 +187,7 @@ CONF
         cat <<CONF
 PartitionName=cpu Nodes=cn[1-3] Default=YES MaxTime=1-00:00:00 DefMemPerCPU=100 PriorityTier=1 State=UP
 PartitionName=gpu Nodes=gn1 MaxTime=1-00:00:00 DefMemPerCPU=100 PriorityTier=1 State=UP
+PartitionName=spot Nodes=cn[1-3] MaxTime=1-00:00:00 DefMemPerCPU=100 PriorityTier=1 PreemptMode=CANCEL State=UP
 PartitionName=urgent Nodes=cn[1-3],gn1 MaxTime=1-00:00:00 DefMemPerCPU=100 PriorityTier=10 State=UP
 CONF
     } | write /etc/slurm/slurm.conf root: 644
@@ -245,7 +246,7 @@ start() {
         scontrol update NodeName="$(IFS=,; echo "${CPU_NODES[*]},${GPU_NODES[*]}")" State=RESUME 2>/dev/null || true
         until_true 40 "all nodes" usable
     fi
-    say "SLURM is up: partitions cpu (${CPU_NODES[*]}), gpu (${GPU_NODES[*]}), urgent (all nodes, preempts); logs in $LOGS"
+    say "SLURM is up: partitions cpu (${CPU_NODES[*]}), gpu (${GPU_NODES[*]}), spot (as cpu, jobs end when preempted), urgent (all nodes, preempts); logs in $LOGS"
 }
 
 end_nodes() {

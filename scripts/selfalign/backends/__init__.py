@@ -93,6 +93,8 @@ SPEED_ONLY = frozenset(
         "cpu_offload_gb",
         "disable_custom_all_reduce",
         "disable_log_stats",
+        "fake_seconds",
+        "fake_trace",
         "distributed_executor_backend",
         "download_dir",
         "enable_chunked_prefill",

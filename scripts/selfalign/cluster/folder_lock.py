@@ -69,10 +69,17 @@ class FolderLock:
             self._create()
         threading.Thread(target=self._beat, daemon=True).start()
 
-    def release(self) -> None:
+    def release(self, *, as_found: bool = False) -> None:
+        """Gives the folder back; `as_found` leaves the killed holder's remnant for the next start to deal with."""
         self._stop.set()
         holder = self._read()
-        if holder and holder.get("token") == self.token:
+        if not holder or holder.get("token") != self.token:
+            return
+        if as_found and self.left_by:
+            draft = self.path.with_name(f".{self.path.name}.{self.token}")
+            draft.write_text(json.dumps(self.left_by, indent=2) + "\n")
+            os.replace(draft, self.path)
+        else:
             self.path.unlink(missing_ok=True)
 
     @contextlib.contextmanager

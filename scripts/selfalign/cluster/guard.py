@@ -52,6 +52,7 @@ def _guarded(workflow: Any, slurm: bool) -> Iterator[None]:
     lock = FolderLock(RUN_FOLDER / "running.json", logger.warning)
     if workflow.execution_settings.lock:
         lock.acquire()
+    settled = False
     try:
         records = (RUN_FOLDER / "slurm").absolute()
         choice = earlier.choice(load_site() if slurm else None)
@@ -66,11 +67,13 @@ def _guarded(workflow: Any, slurm: bool) -> Iterator[None]:
         if lock.left_by:
             # Its holder is dead and so are its jobs; a start that were alive would have been refused above.
             shutil.rmtree(Path(".snakemake") / "locks", ignore_errors=True)
+        settled = True
         os.environ[earlier.TOKEN] = lock.token
         with _fronted(records) if slurm else contextlib.nullcontext():
             yield
     finally:
-        lock.release()
+        # A start that ends before it has dealt with what it found leaves that for the next one.
+        lock.release(as_found=not settled)
 
 
 @contextlib.contextmanager

@@ -35,7 +35,7 @@ UNREACHABLE = re.compile(
 )
 NEVER = re.compile(
     r"PartitionTimeLimit|PartitionNodeLimit|PartitionConfig|BadConstraints|DependencyNeverSatisfied|InvalidAccount|"
-    r"InvalidQOS|AccountNotAllowed|QOSNotAllowed|JobHeldAdmin|launch.failed.requeued.held|PerJob|(QOS|Assoc)Max\w+Job",
+    r"InvalidQOS|AccountNotAllowed|QOSNotAllowed|JobHeldAdmin|launch.failed.requeued.held|PerJob",
 )
 """Reasons of a waiting job that no waiting cures."""
 COMMON = ("None", "Priority", "Resources", "BeginTime", "")
@@ -145,7 +145,7 @@ def squeue(arguments: list[str], folder: Path) -> int:
         say(folder, "SLURM answers again")
     rows = dict[str, tuple[str, str]]()
     for line in done.stdout.splitlines():
-        job, state, reason = (line.strip().split("|", 2) + ["", ""])[:3]
+        job, state, reason = [*line.strip().split("|", 2), "", ""][:3]
         rows[job] = (state, reason)
     for job, state in told_states(rows, records, folder).items():
         print(f"{job}|{state}")

@@ -97,7 +97,7 @@ def _typed(kind: type, values: dict, prefix: str, path: Path) -> dict:
             raise _wrong(prefix + key, value, "a number of at least 1", path)
         if wanted is bool and not isinstance(value, bool):
             raise _wrong(prefix + key, value, "true or false", path)
-        if wanted in (str, str | None) and not (isinstance(value, str) or (value is None and wanted != str)):
+        if wanted in (str, str | None) and not (isinstance(value, str) or (value is None and wanted is not str)):
             raise _wrong(prefix + key, value, "text (in quotes, if it is a number)", path)
     return values
 
