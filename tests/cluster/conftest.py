@@ -36,6 +36,8 @@ def together(items: list[pytest.Item]) -> None:
         item.obj = functools.partial(result, item.nodeid)
 
 
+# Last, so that tests that were not asked for (-k) are gone.
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
     """On somebody's cluster nothing is broken that is not ours: those tests are left out, and the header says so."""
     if OWN and (left := [item for item in items if item.get_closest_marker("local_cluster")]):

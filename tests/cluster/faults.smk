@@ -31,7 +31,7 @@ def partition(wildcards, attempt):
 
 def node(wildcards):
     if not config["pin"]:
-        return ""
+        return config["extra"]
     wanted = NODES.get(wildcards.fault)
     return f"--nodelist={wanted}" if wanted else "--exclude=cn1,cn2"
 

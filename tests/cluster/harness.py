@@ -61,11 +61,12 @@ class Run:
         site_file.write_text(yaml.safe_dump({**base_site(), **(site or {})}))
         number = len(list(folder.glob("snakemake.*.out")))
         self.output = folder / f"snakemake.{number}.out"
-        self.process = subprocess.Popen(
-            [str(PYTHON), "-m", "snakemake", "--profile", "slurm", "--directory", str(folder), *arguments],
-            cwd=ROOT, stdin=subprocess.DEVNULL, stdout=open(self.output, "w"), stderr=subprocess.STDOUT,
-            env={**os.environ, "SELFALIGN_SITE": str(site_file), **(env or {})}, start_new_session=True,
-        )  # fmt: skip
+        with open(self.output, "w") as output:
+            self.process = subprocess.Popen(
+                [str(PYTHON), "-m", "snakemake", "--profile", "slurm", "--directory", str(folder), *arguments],
+                cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                env={**os.environ, "SELFALIGN_SITE": str(site_file), **(env or {})}, start_new_session=True,
+            )  # fmt: skip
 
     @property
     def text(self) -> str:
@@ -99,11 +100,9 @@ class Victims:
 
     def __init__(self, name: str, *faults: str, pin: bool = False):
         self.folder, self.faults = WORK / name, faults
-        self.config = [
-            f"faults={','.join(faults)}",
-            f"pin={int(pin)}",
-            f"partition={base_site().get('cpu', {}).get('name', 'cpu')}",
-        ]
+        site = base_site()
+        partition, extra = site.get("cpu", {}).get("name", "cpu"), site.get("extra") or ""
+        self.config = [f"faults={','.join(faults)}", f"pin={int(pin)}", f"partition={partition}", f"extra='{extra}'"]
 
     def start(self, *arguments: str, broken: bool = True, **options: Any) -> Run:
         return Run(

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from harness import ROOT, Run, Victims, slurm, until
@@ -78,8 +79,8 @@ class TestOneRunThroughManyFaults:
         subprocess.run([SCRIPT, "end-daemon", f"slurmd-{node}", "KILL"], check=True)
         for folder in (path for path in os.listdir("/proc") if path.isdigit()):
             try:
-                environment = open(f"/proc/{folder}/environ", "rb").read().split(b"\0")
-                command = open(f"/proc/{folder}/cmdline", "rb").read()
+                environment = Path(f"/proc/{folder}/environ").read_bytes().split(b"\0")
+                command = Path(f"/proc/{folder}/cmdline").read_bytes()
             except OSError:
                 continue
             if f"SLURM_JOB_ID={job}".encode() in environment or command.startswith(f"slurmstepd: [{job}.".encode()):

@@ -272,7 +272,7 @@ def test_a_gpu_that_is_missing_or_too_small_is_named(tmp_path, nvidia):
     with pytest.raises(UserError, match=r"given 2 GPU\(s\), but 1 of them"):
         gpu.check_gpus(2, tmp_path)
     nvidia(2048)
-    with pytest.raises(UserError, match="3.0 GiB.* don't fit"):
+    with pytest.raises(UserError, match=r"3\.0 GiB.* don't fit"):
         gpu.check_gpus(1, tmp_path)
     nvidia(2048, 2048)
     gpu.check_gpus(2, tmp_path)
