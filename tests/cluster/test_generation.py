@@ -61,7 +61,7 @@ def start(name: str, seconds: float, site: dict, shards=(0, 1)) -> Run:
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     return Run(
         folder, "--configfile", str(folder / "config.yaml"), "--allowed-rules", "generate_responses",
-        "--rerun-triggers", "mtime", "--", *(targets()[shard] for shard in shards), site=site,
+        "--rerun-triggers", "mtime", "--retries", "6", "--", *(targets()[shard] for shard in shards), site=site,
     )  # fmt: skip
 
 
@@ -69,7 +69,7 @@ def start(name: str, seconds: float, site: dict, shards=(0, 1)) -> Run:
 def test_time_limit_and_cancellation_in_mid_shard_lose_at_most_a_batch_each():
     """Shard 0 runs into the partition's limit of a minute, shard 1 is cancelled; retries go on from the journal."""
     gpu = base_site().get("gpu", {})
-    run = start("limits", 9, {"gpu": {**gpu, "minutes": 1}})
+    run = start("limits", 8, {"gpu": {**gpu, "minutes": 1}})
     jobs = until(lambda: numbers(run), 60, "two jobs")
     until((run.folder / "trace").exists, 120, "the first answers")
     slurm("scancel", jobs["1-of-2"])
