@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
 from snakemake.exceptions import WorkflowError
 
+from selfalign.backends import engine_gpus
 from selfalign.config import resolve_config
 from selfalign.errors import UserError
 from selfalign.fewshots import prompt_fingerprint
@@ -72,7 +73,7 @@ def serving(name):
 def serving_gpus(name):
     """GPUs that a job with this model holds on a cluster; a local run takes those that there are."""
     entry = config["models"][base_model(name)]
-    return entry["engine_args"].get("tensor_parallel_size", 1) if entry["engine"] == "vllm" else 0
+    return engine_gpus(entry) if entry["engine"] == "vllm" else 0
 
 
 def generator_gpus(wildcards):
@@ -202,6 +203,35 @@ def dataset_models(wildcards):
 
 def checkpoint_spec(wildcards):
     return config["checkpoints"][wildcards.checkpoint]
+
+
+def checkpoint_science(wildcards):
+    """A checkpoint's entry without the devices that it is trained on: other devices train nothing again."""
+    spec = checkpoint_spec(wildcards)
+    return {**spec, "recipe": {key: value for key, value in spec["recipe"].items() if key != "parallel"}}
+
+
+def checkpoint_parallel(wildcards):
+    return checkpoint_spec(wildcards)["recipe"]["parallel"]
+
+
+def checkpoint_gpus(wildcards):
+    """GPUs on all nodes together; a job of a cluster holds at least one."""
+    parallel = checkpoint_parallel(wildcards)
+    return (parallel["gpus"] or 1) * parallel["nodes"]
+
+
+def checkpoint_gpus_a_node(wildcards):
+    """0: as many as the job sees."""
+    return checkpoint_parallel(wildcards)["gpus"] or 0
+
+
+def checkpoint_nodes(wildcards):
+    return checkpoint_parallel(wildcards)["nodes"]
+
+
+def checkpoint_sharding(wildcards):
+    return checkpoint_parallel(wildcards)["sharding"]
 
 
 def checkpoint_dataset(split):

@@ -117,6 +117,12 @@ SPEED_ONLY = frozenset(
 )
 
 
+def engine_gpus(model: dict) -> int:
+    """GPUs that one engine of a config entry runs on: tensor parallel by pipeline parallel ranks."""
+    arguments = model["engine_args"]
+    return int(arguments.get("tensor_parallel_size") or 1) * int(arguments.get("pipeline_parallel_size") or 1)
+
+
 def serving_identity(model: dict, revision: str) -> dict:
     """What of a model and its engine decides an answer.
 
