@@ -21,8 +21,8 @@ RULES := Snakefile rules/*.smk
 
 TEST_CLUSTER := $(if $(SELFALIGN_SITE),yes,$(if $(filter 0,$(shell id -u)),yes))
 
-.PHONY: help setup run test unit cluster-shared cluster-test cluster-bench lint format docs locks containers cluster \
-	sandbox sandbox-check model bench clean
+.PHONY: help setup run plan test unit cluster-shared cluster-test cluster-bench lint format docs locks containers \
+	cluster sandbox sandbox-check model bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -34,6 +34,11 @@ setup: ## install what is missing: system tools, .venv
 run: setup ## make everything of config.yaml (or CONFIG=file), print the scores
 	@$(SNAKEMAKE) --cores $(CORES) $(CONFIGFILE) $(TARGET)
 	@case $(TARGET) in all|report) cat results/report/summary.txt ;; esac
+
+# On a login node the small environment is enough.
+PLANNER := $(firstword $(wildcard .venv/bin/python .venv-cluster/bin/python))
+plan: $(if $(PLANNER),,setup) ## what a study will cost (CONFIG=file, GPUS=n, JSON=1), before anything is submitted
+	@PYTHONPATH=scripts $(or $(PLANNER),$(PYTHON)) scripts/plan.py $(if $(CONFIG),--config $(CONFIG)) $(if $(GPUS),--gpus $(GPUS)) $(if $(JSON),--json)
 
 test: setup cluster sandbox model lint ## set up, then check the code and run all tests
 	@$(PYTEST) tests/unit tests/security tests/workflow
@@ -65,7 +70,8 @@ docs: setup ## write docs/config.md from the schema
 locks: ## resolve envs/requirements into the locks of envs/ (UPGRADE=1: newest versions)
 	@setup/compile_locks.sh $(if $(UPGRADE),--upgrade)
 
-containers: sandbox ## build the sandbox image and pack it as resources/sandbox/sandbox.sif
+containers: sandbox ## build the images for --sdm apptainer (ACCELERATOR=cpu|gpu, gpu by default; ROLES=...)
+	@ACCELERATOR=$(if $(filter command line environment,$(origin ACCELERATOR)),$(ACCELERATOR),gpu) containers/build.sh $(ROLES)
 	@containers/pack_sandbox.sh resources/sandbox/sandbox.sif
 
 sandbox: setup
