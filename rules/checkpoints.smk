@@ -27,6 +27,8 @@ rule train_checkpoint:
         "results/run/benchmarks/train_checkpoint/{checkpoint}.tsv"
     conda:
         "../envs/model.yaml"
+    container:
+        image("train")
     threads: ALL_CORES
     resources:
         gpu=checkpoint_gpus,

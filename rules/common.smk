@@ -10,6 +10,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
 from snakemake.exceptions import WorkflowError
+from snakemake.settings.types import DeploymentMethod
 
 from selfalign.backends import engine_gpus
 from selfalign.config import resolve_config
@@ -18,6 +19,7 @@ from selfalign.fewshots import prompt_fingerprint
 from selfalign import ROOT
 from selfalign.cluster.guard import guard
 from selfalign.fingerprint import code_fingerprint, file_fingerprint, sha256
+from selfalign.images import built_image
 
 try:
     config = resolve_config(config)
@@ -46,6 +48,19 @@ LOCKS = ("local-cpu", "local-gpu", "cluster", "sandbox")
 
 # As many cores as the machine or the profile gives: Snakemake lowers it to what there is.
 ALL_CORES = 64
+
+
+def image(role):
+    """A function that gives the container image of a rule, for `--sdm apptainer`; without that it is never looked at."""
+
+    def path(wildcards):
+        path = built_image(role)
+        wanted = DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method
+        if wanted and not workflow.dryrun and not Path(path).is_file():
+            raise WorkflowError(f"the image {path} is missing\n  do:    make containers (docs/containers.md)")
+        return path
+
+    return path
 
 
 def seed_shards():

@@ -35,6 +35,8 @@ rule generate_completions:
         "results/run/benchmarks/generate_completions/{candidate}/{benchmark}/{shard}.tsv"
     conda:
         "../envs/model.yaml"
+    container:
+        image("evaluate")
     threads: ALL_CORES
     resources:
         gpu=candidate_gpus,

@@ -19,6 +19,8 @@ rule generate_concepts:
         "results/run/benchmarks/generate_concepts/{generator}/{shard}.tsv"
     conda:
         "../envs/model.yaml"
+    container:
+        image("generate")
     threads: ALL_CORES
     resources:
         gpu=generator_gpus,
@@ -49,6 +51,8 @@ rule generate_tasks:
         "results/run/benchmarks/generate_tasks/{generator}/{shard}.tsv"
     conda:
         "../envs/model.yaml"
+    container:
+        image("generate")
     threads: ALL_CORES
     resources:
         gpu=generator_gpus,
@@ -82,6 +86,8 @@ rule dedup_tasks:
         "results/run/benchmarks/dedup_tasks/{generator}.tsv"
     conda:
         "../envs/scripts.yaml"
+    container:
+        image("workflow")
     params:
         settings=stage_settings("tasks"),
         code=code_fingerprint("dedup_tasks.py"),
@@ -106,6 +112,8 @@ rule generate_responses:
         "results/run/benchmarks/generate_responses/{generator}/{shard}.tsv"
     conda:
         "../envs/model.yaml"
+    container:
+        image("generate")
     threads: ALL_CORES
     resources:
         gpu=generator_gpus,

@@ -40,6 +40,8 @@ rule write_report:
         "results/run/logs/write_report.log",
     conda:
         "../envs/scripts.yaml"
+    container:
+        image("workflow")
     params:
         config=config,
         templates=report_templates(),

@@ -20,6 +20,7 @@ SOURCES = {
     "local-gpu": ["workflow", "scripts", "model", "model-gpu"],
     "cluster": ["workflow", "scripts", "cluster"],
     "dev": ["dev"],
+    "deepspeed": ["deepspeed"],
     "sandbox": ["sandbox"],
 }
 

@@ -35,6 +35,7 @@ class Site:
     account: str | None = None
     qos: str | None = None
     extra: str | None = None
+    apptainer_extra: str | None = None
     jobs: int = 100
     gpus: int = 16
     login_cores: int = 4
