@@ -18,8 +18,8 @@ import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-from records import ENDED, Records
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from selfalign.cluster.records import ENDED, Records
 
 BIN = Path(__file__).resolve().parent / "bin"
 FOLDER = "SELFALIGN_SLURM_RECORDS"
