@@ -4,6 +4,7 @@ REQUIRED: `config` as loaded by Snakemake. PROVIDES: `config` with every default
 """
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -97,6 +98,13 @@ def generator_gpus(wildcards):
 
 def candidate_gpus(wildcards):
     return serving_gpus(wildcards.candidate)
+
+
+# Wildcards of the jobs whose model is an endpoint: they go to the CPU partition (profiles/slurm).
+os.environ["SELFALIGN_WITHOUT_GPU"] = " ".join(
+    [f"generator={name}" for name, entry in config["generators"].items() if not serving_gpus(entry["model"])]
+    + [f"candidate={name}" for name in [*config["models"], *config["checkpoints"]] if not serving_gpus(name)]
+)
 
 
 def generator_model(wildcards):

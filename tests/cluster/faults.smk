@@ -13,7 +13,7 @@ guard(workflow)
 FAULTS = config["faults"].split(",")
 VICTIM = f"{sys.executable} {ROOT}/tests/cluster/victim.py"
 # The node that a fault strikes: no other victim is on it.
-NODES = {"preempted": "cn1", "spot": "cn1", "node": "cn2"}
+NODES = {"preempted": "cn1", "spot": "cn1", "node": "cn2", "orphan": "cn2"}
 
 
 def memory(wildcards, attempt):

@@ -26,18 +26,19 @@ def state(job: str) -> str:
     return slurm("squeue", "--noheader", "--states=all", "--format=%T", "--jobs", job).strip()
 
 
-def start_at_once(job: str) -> None:
+def start_at_once(job: str, *changes: str) -> None:
     """SLURM lets a job that was queued again rest for two minutes; a test need not."""
     until(lambda: state(job) == "PENDING", 60, f"job {job} to be queued again")
-    slurm("scontrol", "update", f"JobId={job}", "StartTime=now")
+    slurm("scontrol", "update", f"JobId={job}", *changes, "StartTime=now")
 
 
 @pytest.mark.local_cluster
 class TestOneRunThroughManyFaults:
-    """Ten jobs of one run, each struck by another fault at its first start."""
+    """The jobs of one run, each struck by another fault at its first start."""
 
     FAULTS = (
         "killed", "cancelled", "memory", "half", "late", "skew-ahead", "skew-behind", "never", "drained", "preempted", "spot", "node",
+        "orphan",
     )  # fmt: skip
 
     @staticmethod
@@ -74,8 +75,9 @@ class TestOneRunThroughManyFaults:
 
     @staticmethod
     def kill_node(victims):
-        """A node dies with all that is on it, and is back after SLURM has noticed."""
+        """A node is lost with one of its jobs; of the other, SLURM is wrong: that one runs on beside its successor."""
         node, job, _ = victims.running("node")
+        _, orphan, process = victims.running("orphan")
         subprocess.run([SCRIPT, "end-daemon", f"slurmd-{node}", "KILL"], check=True)
         for folder in (path for path in os.listdir("/proc") if path.isdigit()):
             try:
@@ -86,6 +88,9 @@ class TestOneRunThroughManyFaults:
             if f"SLURM_JOB_ID={job}".encode() in environment or command.startswith(f"slurmstepd: [{job}.".encode()):
                 os.kill(int(folder), signal.SIGKILL)
         until(lambda: "down" in slurm("sinfo", "--noheader", "--nodes", node, "--format=%t"), 90, f"{node} to be down")
+        start_at_once(orphan, "ReqNodeList=cn3")
+        until(lambda: len(victims.starts("orphan")) == 2, 120, "the successor of a job that still runs")
+        assert Path(f"/proc/{process}").exists()
         subprocess.run([SCRIPT, "start-node", node], check=True)
         start_at_once(job)
 
@@ -122,6 +127,7 @@ class TestOneRunThroughManyFaults:
             ("preempted", 2, None),
             ("spot", 2, "rule_victim_wildcards_spot): PREEMPTED"),
             ("node", 2, None),
+            ("orphan", 2, None),
             ("drained", 1, None),
             ("late", 1, None),
         ],

@@ -68,8 +68,8 @@ def start(name: str, seconds: float, site: dict, shards=(0, 1)) -> Run:
 @pytest.mark.together
 def test_time_limit_and_cancellation_in_mid_shard_lose_at_most_a_batch_each():
     """Shard 0 runs into the partition's limit of a minute, shard 1 is cancelled; retries go on from the journal."""
-    gpu = base_site().get("gpu", {})
-    run = start("limits", 8, {"gpu": {**gpu, "minutes": 1}})
+    cpu = base_site().get("cpu", {})
+    run = start("limits", 8, {"cpu": {**cpu, "minutes": 1}})
     jobs = until(lambda: numbers(run), 60, "two jobs")
     until((run.folder / "trace").exists, 120, "the first answers")
     slurm("scancel", jobs["1-of-2"])

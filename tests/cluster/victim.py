@@ -43,6 +43,12 @@ def main(fault: str, broken: bool, outputs: list[str]) -> None:
         _ = b"x" * OUT_OF_MEMORY_BYTES
     if broken and fault == "drained":
         time.sleep(15)
+    if strike and fault == "orphan":
+        # Its node is taken for dead, and the job starts again elsewhere while this process goes on.
+        for _ in range(240):
+            if len(events.read_text().splitlines()) > 1:
+                break
+            time.sleep(1)
     if strike and fault == "slow":
         wait_for(Path("events/release"))
     if strike and fault == "half":

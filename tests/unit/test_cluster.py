@@ -8,7 +8,11 @@ import time
 from pathlib import Path
 
 import pytest
+import yte
+from snakemake.iocontainers import Wildcards
+from snakemake.resources import Resource
 
+from selfalign import ROOT
 from selfalign.cluster import gpu, shim
 from selfalign.cluster.earlier import choice
 from selfalign.cluster.folder_lock import SILENT_SECONDS, FolderLock
@@ -281,3 +285,22 @@ def test_a_gpu_that_is_missing_or_too_small_is_named(tmp_path, nvidia):
 def test_gpus_are_checked_where_the_profile_says_so():
     assert gpu.wanted_gpus({"gpu": 2, "check_gpu": 1}) == 2
     assert gpu.wanted_gpus({"gpu": 2, "check_gpu": 0}) == gpu.wanted_gpus({"gpu": 2}) == gpu.wanted_gpus({}) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "gpu", "cpu"), [("slurm_partition", "gpu", "cpu"), ("mem_mb", 64000, 4000), ("runtime", 720, 720)]
+)
+def test_jobs_whose_model_is_an_endpoint_go_to_the_cpu_partition(name, gpu, cpu, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.delenv("SELFALIGN_SITE", raising=False)
+    profile = yte.process_yaml((ROOT / "profiles" / "slurm" / "profile.yaml").read_text())
+    resource = Resource.from_cli_expression(name, str(profile["set-resources"]["generate_tasks"][name]))
+
+    def asked(**wildcards):
+        wildcards = Wildcards(fromdict=wildcards)
+        return resource.evaluate(wildcards, input=[], attempt=1, threads=1, rulename="", async_run=None).value
+
+    assert asked(generator="one", shard="0-of-2") == gpu
+    monkeypatch.setenv("SELFALIGN_WITHOUT_GPU", "generator=two candidate=one")
+    assert asked(generator="one", shard="0-of-2") == gpu
+    assert asked(generator="two", shard="0-of-2") == asked(candidate="one") == cpu

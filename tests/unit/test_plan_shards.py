@@ -30,7 +30,7 @@ def test_each_rule_decides_where_it_should(work, start, limit, places, rows, sha
 
 
 @given(
-    work=st.floats(0, 1e8), start=st.floats(0, 600), limit=st.floats(3600, 1e5), places=st.integers(1, 256),
+    work=st.floats(0, 1e8), start=st.floats(0, 600) | st.just(5e-324), limit=st.floats(3600, 1e5), places=st.integers(1, 256),
     rows=st.integers(1, 10**7),
 )  # fmt: skip
 def test_a_job_ends_in_time_and_no_shard_is_empty(work, start, limit, places, rows):

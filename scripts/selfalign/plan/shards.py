@@ -34,7 +34,8 @@ def advise_shards(work_seconds: float, start_seconds: float, limit_seconds: floa
     """
     usable = max(limit_seconds * LIMIT_SHARE - start_seconds, 1.0)
     least = max(1, math.ceil(work_seconds / usable))
-    most = max(1, math.floor(work_seconds / (START_SHARE * start_seconds))) if start_seconds else WAVES * places
+    quick = start_seconds < 0.1  # no real engine
+    most = WAVES * places if quick else max(1, math.floor(work_seconds / (START_SHARE * start_seconds)))
     wanted, why = WAVES * places, f"{WAVES} jobs for each of the {places} engines that can run at once"
     if wanted > most:
         wanted, why = most, "more would spend over 5 % of the GPU time on starting engines"
