@@ -321,16 +321,16 @@ def report_inputs(wildcards):
             *expand("results/seeds/mined/{corpus}.files.counts.json", corpus=corpora),
             rules.gather_seeds.output.counts,
             *stage_counts,
-            *expand(rules.dedup_tasks.output.counts, generator=generators),
-            *expand(rules.build_dataset.output.counts, dataset=config["datasets"]),
-            *expand(rules.train_checkpoint.output.counts, checkpoint=config["checkpoints"]),
+            *expand("results/generators/{generator}/unique_tasks.counts.json", generator=generators),
+            *expand("results/datasets/{dataset}/counts.json", dataset=config["datasets"]),
+            *expand("results/checkpoints/{checkpoint}/counts.json", checkpoint=config["checkpoints"]),
         ],
         "usage": [
             *expand("results/generators/{generator}/{stage}/{shard}.usage.json", stage=stages, **names),
             *evaluation_usage(),
         ],
-        "pairs": expand(rules.build_dataset.output.train, dataset=config["datasets"]),
-        "training": expand(rules.train_checkpoint.output.training, checkpoint=config["checkpoints"]),
+        "pairs": expand("results/datasets/{dataset}/train.jsonl", dataset=config["datasets"]),
+        "training": expand("results/checkpoints/{checkpoint}/training.json", checkpoint=config["checkpoints"]),
         "scores": evaluation_results(),
     }
 

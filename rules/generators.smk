@@ -70,7 +70,7 @@ rule generate_tasks:
 
 rule dedup_tasks:
     input:
-        tasks=expand(rules.generate_tasks.output.kept, shard=SHARDS, allow_missing=True),
+        tasks=expand("results/generators/{generator}/tasks/{shard}.jsonl", shard=SHARDS, allow_missing=True),
         benchmarks=BENCHMARKS,
     output:
         tasks=expand(
