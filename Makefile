@@ -41,6 +41,7 @@ plan: $(if $(PLANNER),,setup) ## what a study will cost (CONFIG=file, GPUS=n, JS
 	@PYTHONPATH=scripts $(or $(PLANNER),$(PYTHON)) scripts/plan.py $(if $(CONFIG),--config $(CONFIG)) $(if $(GPUS),--gpus $(GPUS)) $(if $(JSON),--json)
 
 test: setup cluster sandbox model lint ## set up, then check the code and run all tests
+	@containers/build.sh workflow
 	@$(PYTEST) tests/unit tests/security tests/workflow
 ifeq ($(TEST_CLUSTER),yes)
 	@$(PYTEST) tests/cluster

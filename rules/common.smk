@@ -20,7 +20,7 @@ from selfalign.fewshots import prompt_fingerprint
 from selfalign import ROOT
 from selfalign.cluster.guard import guard
 from selfalign.fingerprint import code_fingerprint, file_fingerprint, sha256
-from selfalign.images import built_image
+from selfalign.images import ROLES, built_image
 
 try:
     config = resolve_config(config)
@@ -51,13 +51,22 @@ LOCKS = ("local-cpu", "local-gpu", "cluster", "sandbox")
 ALL_CORES = 64
 
 
+def in_containers():
+    return DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method
+
+
+def container_manifests():
+    """Manifests of the images that jobs run in."""
+    paths = [Path(built_image(role)).with_suffix(".json") for role in ROLES] if in_containers() else []
+    return [str(path) for path in paths if path.is_file()]
+
+
 def image(role):
     """A function that gives the container image of a rule, for `--sdm apptainer`; without that it is never looked at."""
 
     def path(wildcards):
         path = built_image(role)
-        wanted = DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method
-        if wanted and not workflow.dryrun and not Path(path).is_file():
+        if in_containers() and not workflow.dryrun and not Path(path).is_file():
             raise WorkflowError(f"the image {path} is missing\n  do:    make containers (docs/containers.md)")
         return path
 

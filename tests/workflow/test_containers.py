@@ -5,6 +5,8 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 import yte
@@ -29,8 +31,10 @@ def images(study):
 
 
 def test_seeds_are_the_same_bytes_from_a_container(study, images, arguments, tmp_path_factory):
-    study.run("--sdm", "apptainer", "--apptainer-args", arguments, "--", "seeds")
+    study.run("--sdm", "apptainer", "--apptainer-args", arguments, "--", "seeds", "results/run/manifest.json")
     inside = study.data()
+    recorded = json.loads((study.folder / "results/run/manifest.json").read_text())["containers"]["workflow"]
+    assert recorded == json.loads((ROOT / built_image("workflow")).with_suffix(".json").read_text())
     log = "\n".join(path.read_text() for path in (study.folder / ".snakemake" / "log").iterdir())
     assert log.count("Activating singularity image resources/containers/workflow-") == 2  # mining and gathering
     study.run("--forceall", "--", "seeds")
@@ -39,9 +43,14 @@ def test_seeds_are_the_same_bytes_from_a_container(study, images, arguments, tmp
     assert not {".cache", "root"} & {path.name for path in study.folder.iterdir()}
 
 
-def test_a_container_sees_neither_the_hosts_secrets_nor_its_home_nor_its_packages(images, study, arguments):
-    home = study.folder / "home"
-    home.mkdir()
+@pytest.fixture
+def home():
+    """A folder in the user's home: /tmp, where tests work, is open to containers."""
+    with tempfile.TemporaryDirectory(dir=Path.home()) as folder:
+        yield Path(folder)
+
+
+def test_a_container_sees_neither_the_hosts_secrets_nor_its_home_nor_its_packages(images, study, arguments, home):
     (home / "token").write_text("secret")
     program = "import json, os, sys; print(json.dumps([dict(os.environ), os.path.exists(sys.argv[1]), sys.path, os.getcwd()]))"
     environment = {**os.environ, "HF_TOKEN": "secret", "PYTHONPATH": "/somewhere", "HOME": str(home)}
