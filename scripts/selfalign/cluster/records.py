@@ -2,7 +2,7 @@
 
 Standard library only: :mod:`selfalign.cluster.shim` uses it from a bare interpreter.
 
-Events: `start` (before the first submission), `submitting`, `job` (SLURM's number), `state` (a state worth keeping),
+Events: `start` (before the first submission), `submitting` (with the words to sbatch), `job` (SLURM's number), `state` (a state worth keeping),
 `over` (none of the run's jobs is left).
 """
 

@@ -85,7 +85,8 @@ def sbatch(arguments: list[str], folder: Path) -> int:
     records = Records(folder, option(arguments, "--job-name"))
     comment = option(arguments, "--comment")
     text = sys.stdin.read() if arguments[-1:] == ["/dev/stdin"] else None
-    records.add("submitting", comment=comment)
+    asked = [word for word in arguments if not word.startswith("--wrap")]
+    records.add("submitting", comment=comment, asked=asked)
     end, pause, tries = time.monotonic() + float(os.environ.get(PATIENCE, "1800")), 2.0, 0
     while True:
         tries += 1
