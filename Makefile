@@ -19,10 +19,13 @@ CONFIGFILE := $(if $(CONFIG),--configfile $(CONFIG))
 SOURCES := scripts tests setup containers
 RULES := Snakefile rules/*.smk
 
-.PHONY: help setup run test unit lint format docs locks containers cluster sandbox sandbox-check model bench clean
+TEST_CLUSTER := $(if $(SELFALIGN_SITE),yes,$(if $(filter 0,$(shell id -u)),yes))
+
+.PHONY: help setup run plan test unit cluster-shared cluster-test cluster-bench lint format docs locks containers \
+	cluster sandbox sandbox-check model bench clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
 
 setup: ## install what is missing: system tools, .venv
 	@ACCELERATOR=$(ACCELERATOR) setup/system.sh
@@ -32,8 +35,20 @@ run: setup ## make everything of config.yaml (or CONFIG=file), print the scores
 	@$(SNAKEMAKE) --cores $(CORES) $(CONFIGFILE) $(TARGET)
 	@case $(TARGET) in all|report) cat results/report/summary.txt ;; esac
 
+# On a login node the small environment is enough.
+PLANNER := $(firstword $(wildcard .venv/bin/python .venv-cluster/bin/python))
+plan: $(if $(PLANNER),,setup) ## what a study will cost (CONFIG=file, GPUS=n, JSON=1), before anything is submitted
+	@PYTHONPATH=scripts $(or $(PLANNER),$(PYTHON)) scripts/plan.py $(if $(CONFIG),--config $(CONFIG)) $(if $(GPUS),--gpus $(GPUS)) $(if $(JSON),--json)
+
 test: setup cluster sandbox model lint ## set up, then check the code and run all tests
+	@containers/build.sh workflow
 	@$(PYTEST) tests/unit tests/security tests/workflow
+ifeq ($(TEST_CLUSTER),yes)
+	@$(PYTEST) tests/cluster
+else
+	@echo 'NOT RUN: the tests on a SLURM cluster. As root, make test starts a SLURM of its own; on a cluster:' >&2
+	@echo '         SELFALIGN_SITE=/path/to/your/site.yaml make cluster-test' >&2
+endif
 
 unit: setup ## the fast tests
 	@$(PYTEST) tests/unit
@@ -56,7 +71,8 @@ docs: setup ## write docs/config.md from the schema
 locks: ## resolve envs/requirements into the locks of envs/ (UPGRADE=1: newest versions)
 	@setup/compile_locks.sh $(if $(UPGRADE),--upgrade)
 
-containers: sandbox ## build the sandbox image and pack it as resources/sandbox/sandbox.sif
+containers: sandbox ## build the images for --sdm apptainer (ACCELERATOR=cpu|gpu, gpu by default; ROLES=...)
+	@ACCELERATOR=$(if $(filter command line environment,$(origin ACCELERATOR)),$(ACCELERATOR),gpu) containers/build.sh $(ROLES)
 	@containers/pack_sandbox.sh resources/sandbox/sandbox.sif
 
 sandbox: setup
@@ -70,6 +86,15 @@ model: setup ## fetch the default model (resources/models)
 
 cluster: ## the small environment of a cluster's login node
 	@setup/environment.sh .venv-cluster cluster
+
+cluster-shared: setup ## .venv with the SLURM plugin (.venv-slurm): jobs use this folder's software
+	@setup/shared_environment.sh
+
+cluster-test: cluster-shared sandbox model ## the workflow on your cluster (SELFALIGN_SITE=site.yaml), or as root on a SLURM of its own
+	@$(PYTEST) tests/cluster
+
+cluster-bench: cluster-shared ## what a job costs on the cluster, with and without groups
+	@$(PYTHON) tests/bench/cluster.py
 
 bench: setup model ## measurements (tests/bench): seeds, generation
 	@$(SNAKEMAKE) --cores $(CORES) --quiet all -- resources/corpora/utilities/corpus.json

@@ -30,6 +30,11 @@ localrules:
     train,
     evaluate,
     report,
+    # On a cluster these run on the login node: compute nodes often reach no network.
+    fetch_model,
+    fetch_corpus,
+    fetch_benchmark,
+    build_sandbox,
 
 
 rule all:
@@ -45,12 +50,12 @@ rule seeds:
 
 rule data:
     input:
-        expand(rules.build_dataset.output.train, dataset=config["datasets"]),
+        expand("results/datasets/{dataset}/train.jsonl", dataset=config["datasets"]),
 
 
 rule train:
     input:
-        expand(rules.train_checkpoint.output.model, checkpoint=config["checkpoints"]),
+        expand("results/checkpoints/{checkpoint}/model/model.json", checkpoint=config["checkpoints"]),
 
 
 rule evaluate:

@@ -27,9 +27,16 @@ rule train_checkpoint:
         "results/run/benchmarks/train_checkpoint/{checkpoint}.tsv"
     conda:
         "../envs/model.yaml"
+    container:
+        image("train")
     threads: ALL_CORES
+    resources:
+        gpu=checkpoint_gpus,
+        nodes=checkpoint_nodes,
+        training_gpus=checkpoint_gpus_a_node,
+        training_sharding=checkpoint_sharding,
     params:
-        spec=checkpoint_spec,
+        spec=checkpoint_science,
         model=checkpoint_serving,
         template=file_fingerprint("prompts/chat_template.jinja"),
         code=code_fingerprint("train.py"),

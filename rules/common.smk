@@ -4,23 +4,31 @@ REQUIRED: `config` as loaded by Snakemake. PROVIDES: `config` with every default
 """
 
 import json
+import os
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
 from snakemake.exceptions import WorkflowError
+from snakemake.settings.types import DeploymentMethod
 
+from selfalign.backends import engine_gpus
 from selfalign.config import resolve_config
 from selfalign.errors import UserError
 from selfalign.fewshots import prompt_fingerprint
 from selfalign import ROOT
+from selfalign.cluster.guard import guard
 from selfalign.fingerprint import code_fingerprint, file_fingerprint, sha256
+from selfalign.images import ROLES, built_image
 
 try:
     config = resolve_config(config)
 except UserError as error:
     raise WorkflowError(str(error)) from None
+
+# A real start holds its folder, and meets what an earlier one left running.
+guard(workflow)
 
 
 wildcard_constraints:
@@ -43,6 +51,28 @@ LOCKS = ("local-cpu", "local-gpu", "cluster", "sandbox")
 ALL_CORES = 64
 
 
+def in_containers():
+    return DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method
+
+
+def container_manifests():
+    """Manifests of the images that jobs run in."""
+    paths = [Path(built_image(role)).with_suffix(".json") for role in ROLES] if in_containers() else []
+    return [str(path) for path in paths if path.is_file()]
+
+
+def image(role):
+    """A function that gives the container image of a rule, for `--sdm apptainer`; without that it is never looked at."""
+
+    def path(wildcards):
+        path = built_image(role)
+        if in_containers() and not workflow.dryrun and not Path(path).is_file():
+            raise WorkflowError(f"the image {path} is missing\n  do:    make containers (docs/containers.md)")
+        return path
+
+    return path
+
+
 def seed_shards():
     return expand("results/seeds/shards/{shard}.jsonl", shard=SHARDS)
 
@@ -63,6 +93,27 @@ def serving(name):
     """What the engine needs to know of a model entry; where its weights came from is in its manifest."""
     entry = config["models"][base_model(name)]
     return {"name": name, **{key: value for key, value in entry.items() if key not in ("sources", "digest")}}
+
+
+def serving_gpus(name):
+    """GPUs that a job with this model holds on a cluster; a local run takes those that there are."""
+    entry = config["models"][base_model(name)]
+    return engine_gpus(entry) if entry["engine"] == "vllm" else 0
+
+
+def generator_gpus(wildcards):
+    return serving_gpus(config["generators"][wildcards.generator]["model"])
+
+
+def candidate_gpus(wildcards):
+    return serving_gpus(wildcards.candidate)
+
+
+# Wildcards of the jobs whose model is an endpoint: they go to the CPU partition (profiles/slurm).
+os.environ["SELFALIGN_WITHOUT_GPU"] = " ".join(
+    [f"generator={name}" for name, entry in config["generators"].items() if not serving_gpus(entry["model"])]
+    + [f"candidate={name}" for name in [*config["models"], *config["checkpoints"]] if not serving_gpus(name)]
+)
 
 
 def generator_model(wildcards):
@@ -186,6 +237,35 @@ def checkpoint_spec(wildcards):
     return config["checkpoints"][wildcards.checkpoint]
 
 
+def checkpoint_science(wildcards):
+    """A checkpoint's entry without the devices that it is trained on: other devices train nothing again."""
+    spec = checkpoint_spec(wildcards)
+    return {**spec, "recipe": {key: value for key, value in spec["recipe"].items() if key != "parallel"}}
+
+
+def checkpoint_parallel(wildcards):
+    return checkpoint_spec(wildcards)["recipe"]["parallel"]
+
+
+def checkpoint_gpus(wildcards):
+    """GPUs on all nodes together; a job of a cluster holds at least one."""
+    parallel = checkpoint_parallel(wildcards)
+    return (parallel["gpus"] or 1) * parallel["nodes"]
+
+
+def checkpoint_gpus_a_node(wildcards):
+    """0: as many as the job sees."""
+    return checkpoint_parallel(wildcards)["gpus"] or 0
+
+
+def checkpoint_nodes(wildcards):
+    return checkpoint_parallel(wildcards)["nodes"]
+
+
+def checkpoint_sharding(wildcards):
+    return checkpoint_parallel(wildcards)["sharding"]
+
+
 def checkpoint_dataset(split):
     def path(wildcards):
         return f"results/datasets/{checkpoint_spec(wildcards)['dataset']}/{split}.jsonl"
@@ -250,16 +330,16 @@ def report_inputs(wildcards):
             *expand("results/seeds/mined/{corpus}.files.counts.json", corpus=corpora),
             rules.gather_seeds.output.counts,
             *stage_counts,
-            *expand(rules.dedup_tasks.output.counts, generator=generators),
-            *expand(rules.build_dataset.output.counts, dataset=config["datasets"]),
-            *expand(rules.train_checkpoint.output.counts, checkpoint=config["checkpoints"]),
+            *expand("results/generators/{generator}/unique_tasks.counts.json", generator=generators),
+            *expand("results/datasets/{dataset}/counts.json", dataset=config["datasets"]),
+            *expand("results/checkpoints/{checkpoint}/counts.json", checkpoint=config["checkpoints"]),
         ],
         "usage": [
             *expand("results/generators/{generator}/{stage}/{shard}.usage.json", stage=stages, **names),
             *evaluation_usage(),
         ],
-        "pairs": expand(rules.build_dataset.output.train, dataset=config["datasets"]),
-        "training": expand(rules.train_checkpoint.output.training, checkpoint=config["checkpoints"]),
+        "pairs": expand("results/datasets/{dataset}/train.jsonl", dataset=config["datasets"]),
+        "training": expand("results/checkpoints/{checkpoint}/training.json", checkpoint=config["checkpoints"]),
         "scores": evaluation_results(),
     }
 

@@ -28,6 +28,8 @@ rule build_dataset:
         "results/run/benchmarks/build_dataset/{dataset}.tsv"
     conda:
         "../envs/scripts.yaml"
+    container:
+        image("workflow")
     params:
         spec=dataset_spec,
         generators=dataset_generators,

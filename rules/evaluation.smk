@@ -35,7 +35,11 @@ rule generate_completions:
         "results/run/benchmarks/generate_completions/{candidate}/{benchmark}/{shard}.tsv"
     conda:
         "../envs/model.yaml"
+    container:
+        image("evaluate")
     threads: ALL_CORES
+    resources:
+        gpu=candidate_gpus,
     params:
         stage="completions",
         shard="{shard}",

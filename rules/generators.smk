@@ -19,7 +19,11 @@ rule generate_concepts:
         "results/run/benchmarks/generate_concepts/{generator}/{shard}.tsv"
     conda:
         "../envs/model.yaml"
+    container:
+        image("generate")
     threads: ALL_CORES
+    resources:
+        gpu=generator_gpus,
     params:
         stage="concepts",
         model=generator_serving,
@@ -47,7 +51,11 @@ rule generate_tasks:
         "results/run/benchmarks/generate_tasks/{generator}/{shard}.tsv"
     conda:
         "../envs/model.yaml"
+    container:
+        image("generate")
     threads: ALL_CORES
+    resources:
+        gpu=generator_gpus,
     params:
         stage="tasks",
         model=generator_serving,
@@ -62,7 +70,7 @@ rule generate_tasks:
 
 rule dedup_tasks:
     input:
-        tasks=expand(rules.generate_tasks.output.kept, shard=SHARDS, allow_missing=True),
+        tasks=expand("results/generators/{generator}/tasks/{shard}.jsonl", shard=SHARDS, allow_missing=True),
         benchmarks=BENCHMARKS,
     output:
         tasks=expand(
@@ -78,6 +86,8 @@ rule dedup_tasks:
         "results/run/benchmarks/dedup_tasks/{generator}.tsv"
     conda:
         "../envs/scripts.yaml"
+    container:
+        image("workflow")
     params:
         settings=stage_settings("tasks"),
         code=code_fingerprint("dedup_tasks.py"),
@@ -102,7 +112,11 @@ rule generate_responses:
         "results/run/benchmarks/generate_responses/{generator}/{shard}.tsv"
     conda:
         "../envs/model.yaml"
+    container:
+        image("generate")
     threads: ALL_CORES
+    resources:
+        gpu=generator_gpus,
     params:
         stage="responses",
         model=generator_serving,

@@ -19,6 +19,7 @@ rule write_manifest:
     params:
         config=config,
         locks=lock_fingerprints(),
+        containers=container_manifests(),
         code=code_fingerprint("write_manifest.py"),
     message:
         "Recording versions and hashes"
@@ -40,6 +41,8 @@ rule write_report:
         "results/run/logs/write_report.log",
     conda:
         "../envs/scripts.yaml"
+    container:
+        image("workflow")
     params:
         config=config,
         templates=report_templates(),

@@ -35,6 +35,8 @@ rule mine_seeds:
         "results/run/benchmarks/mine_seeds/{corpus}.tsv"
     conda:
         "../envs/scripts.yaml"
+    container:
+        image("workflow")
     params:
         spec=corpus_spec,
         licences=config["seeds"]["licences"],
@@ -59,6 +61,8 @@ rule typecheck_seeds:
         "results/run/benchmarks/typecheck_seeds/{corpus}.tsv"
     conda:
         "../envs/scripts.yaml"
+    container:
+        image("workflow")
     threads: 2
     params:
         code=code_fingerprint("typecheck_seeds.py"),
@@ -82,6 +86,8 @@ rule gather_seeds:
         "results/run/benchmarks/gather_seeds.tsv"
     conda:
         "../envs/scripts.yaml"
+    container:
+        image("workflow")
     params:
         near_duplicates=config["seeds"]["near_duplicates"],
         decontaminate=config["seeds"]["decontaminate"],

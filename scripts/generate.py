@@ -17,6 +17,7 @@ from selfalign.backends import (
     request_key,
     serving_identity,
 )
+from selfalign.cluster.gpu import check_gpus, wanted_gpus
 from selfalign.errors import UserError
 from selfalign.fewshots import PROMPTS
 from selfalign.io import read_json, read_jsonl, write_json
@@ -147,6 +148,7 @@ def main(
     usage: str,
     shard: str | None = None,
     prompts: str | None = None,
+    gpus: int = 0,
     open_engine: Callable[[dict, str | None], Backend] = open_backend,
 ) -> None:
     """Generates what the journal lacks, parses all answers, and writes the rows in the order of their parents.
@@ -161,6 +163,7 @@ def main(
         kept, rejected, counts, usage: output files; `usage` says what was generated, reused, and how fast.
         shard: "i-of-n" when `rows` holds all shards' rows.
         prompts: folder of the prompts, when it is not the project's own.
+        gpus: how many GPUs the job was given and has to check before it loads anything; 0: no check.
         open_engine: makes the backend.
     """
     job = Job(
@@ -181,6 +184,8 @@ def main(
         spent.reused = len(results)
         logger.info("%d requests, %d of them in the journal", len(wanted), len(results))
         if len(results) < len(wanted):
+            if gpus:
+                check_gpus(gpus, folder)
             results |= generate(job, set(results), model, folder, store, spent, open_engine)
     with StageWriter(stage, kept=kept, rejected=rejected, counts=counts, allow_empty=not job.rows) as out:
         write_rows(job, results, model["name"], out)
@@ -300,5 +305,6 @@ if "snakemake" in globals():
         journal=f"results/.journal/{stage}/{name}",
         writer="_".join(snakemake.wildcards),
         shard=snakemake.params.get("shard"),
+        gpus=wanted_gpus(snakemake.resources),
         **{key: snakemake.output[key] for key in ("kept", "rejected", "counts", "usage")},
     )

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 from selfalign.adapter import run
+from selfalign.cluster.gpu import check_gpus, wanted_gpus
 from selfalign.training.job import TrainingJob
 from selfalign.training.launch import launch, visible_gpus
+from selfalign.training.parallel import Parallel
 
 
 def main(
@@ -22,7 +24,10 @@ def main(
     rejected: str,
     counts: str,
     threads: int | None = None,
-    processes: int | None = None,
+    gpus_a_node: int = 0,
+    nodes: int = 1,
+    sharding: str = "none",
+    gpus: int = 0,
 ) -> None:
     """Trains checkpoint `name`.
 
@@ -35,8 +40,13 @@ def main(
         folder: where the model goes. work: where resumable checkpoints go, outside the rule's outputs.
         card, training, kept, rejected, counts: paths of the other outputs.
         threads: CPU threads.
-        processes: how many devices; all visible GPUs when None, or the CPU.
+        gpus_a_node: devices to train on, on each node; 0: all visible GPUs, or the CPU.
+        nodes: nodes that train together.
+        sharding: "none", "fsdp2" or "zero3".
+        gpus: how many GPUs the job was given on this node and has to check before it loads anything; 0: no check.
     """
+    if gpus:
+        check_gpus(gpus, base)
     job = TrainingJob(
         name=name,
         dataset_name=spec["dataset"],
@@ -53,8 +63,9 @@ def main(
         rejected=rejected,
         counts=counts,
         threads=threads,
+        sharding=sharding,
     )
-    launch(job, processes or max(visible_gpus(), 1))
+    launch(job, Parallel(gpus_a_node or max(visible_gpus(), 1), nodes, sharding))
 
 
 if "snakemake" in globals():
@@ -75,4 +86,8 @@ if "snakemake" in globals():
         rejected=snakemake.output.rejected,
         counts=snakemake.output.counts,
         threads=snakemake.threads,
+        gpus_a_node=snakemake.resources.training_gpus,
+        nodes=snakemake.resources.nodes,
+        sharding=snakemake.resources.training_sharding,
+        gpus=wanted_gpus(snakemake.resources) // snakemake.resources.nodes,
     )

@@ -18,8 +18,21 @@ PACKAGES = (
 )  # fmt: skip
 
 
-def main(config: dict, models: list[str], image: str, locks: dict[str, str], manifest: str, config_file: str) -> None:
-    """Writes the manifest (JSON) and the resolved config (YAML)."""
+def main(
+    config: dict,
+    models: list[str],
+    image: str,
+    containers: list[str],
+    locks: dict[str, str],
+    manifest: str,
+    config_file: str,
+) -> None:
+    """Writes the manifest (JSON) and the resolved config (YAML).
+
+    Args:
+        models, image: manifests of the models and of the sandbox image.
+        containers: manifests of the images that jobs run in (`--sdm apptainer`): digests and versions.
+    """
     write_text(config_file, yaml.safe_dump(config, sort_keys=True, allow_unicode=True))
     write_json(
         manifest,
@@ -31,6 +44,7 @@ def main(config: dict, models: list[str], image: str, locks: dict[str, str], man
             "locks": locks,
             "models": {Path(model).parent.name: read_json(model) for model in models},
             "sandbox": read_json(image),
+            "containers": {(found := read_json(path))["role"]: found for path in containers},
         },
     )
 
@@ -76,6 +90,7 @@ if "snakemake" in globals():
         config=snakemake.params.config,
         models=list(snakemake.input.models),
         image=snakemake.input.image,
+        containers=list(snakemake.params.containers),
         locks=snakemake.params.locks,
         manifest=snakemake.output.manifest,
         config_file=snakemake.output.config,

@@ -28,5 +28,8 @@ lock local-cpu "${cpu[@]}" "$sources"/{workflow,scripts,model,model-cpu}.in
 lock local-gpu "${linux[@]}" "$sources"/{workflow,scripts,model,model-gpu}.in
 lock cluster "${linux[@]}" "$sources"/{workflow,scripts,cluster}.in
 lock dev -c envs/local-cpu.lock "${cpu[@]}" "$sources/dev.in"
+# DeepSpeed is for the GPU image of training alone: only what the GPU lock lacks is kept.
+lock deepspeed "${linux[@]}" -c envs/local-gpu.lock "$sources/deepspeed.in"
+python3 setup/lock_difference.py envs/deepspeed.lock envs/local-gpu.lock
 lock sandbox --override "$sources/overrides-sandbox.txt" "${linux[@]}" "$sources/sandbox.in"
 python3 setup/conda_environments.py

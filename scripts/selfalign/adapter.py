@@ -9,6 +9,8 @@ from typing import Any
 
 from selfalign.errors import UserError
 
+HOST_PYTHON = "/mnt/snakemake_searchpaths"
+"""Where Snakemake binds the host's packages in a container, behind the image's own."""
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
@@ -30,12 +32,19 @@ def set_up_logging(path: str | None) -> None:
         root.addHandler(handler)
 
 
+def leave_host_python() -> None:
+    """In a container, takes the host's packages out of reach: what an image lacks is an error, not a package of whatever
+    version the host has."""
+    sys.path[:] = [path for path in sys.path if not path.startswith(HOST_PYTHON)]
+
+
 def run(main: Callable[..., Any], snakemake: Any, **arguments: Any) -> None:
     """Calls `main(**arguments)` under the rule's log.
 
     A :class:`UserError` ends the job with its message alone; anything else leaves its traceback in the log and on
     standard error. `snakemake` is the object that Snakemake puts into a script; only its log is used.
     """
+    leave_host_python()
     set_up_logging(snakemake.log[0] if snakemake.log else None)
     logger = logging.getLogger("selfalign")
     try:

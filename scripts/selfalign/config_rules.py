@@ -108,11 +108,27 @@ def licences_are_allowed(config: dict) -> Iterator[str]:
 def batches_divide(config: dict) -> Iterator[str]:
     for name, checkpoint in config["checkpoints"].items():
         recipe = checkpoint["recipe"]
-        if recipe["batch_size"] % recipe["micro_batch_size"]:
+        devices = (recipe["parallel"]["gpus"] or 1) * recipe["parallel"]["nodes"]
+        if recipe["batch_size"] % (recipe["micro_batch_size"] * devices):
+            on = f" on {devices} devices" if devices > 1 else ""
             yield (
                 f"checkpoints.{name}.recipe.batch_size is {recipe['batch_size']}: not a multiple of micro_batch_size "
-                f"{recipe['micro_batch_size']}"
+                f"{recipe['micro_batch_size']}{on}"
             )
+
+
+def devices_can_share(config: dict) -> Iterator[str]:
+    for name, checkpoint in config["checkpoints"].items():
+        recipe, key = checkpoint["recipe"], f"checkpoints.{name}.recipe"
+        parallel = recipe["parallel"]
+        if parallel["nodes"] > 1 and not parallel["gpus"]:
+            yield f"{key}.parallel.gpus is missing: several nodes need the number of GPUs on each"
+        if parallel["sharding"] == "none":
+            continue
+        if recipe["optimizer"] == "adafactor":
+            yield f"{key}.optimizer is 'adafactor', which can't work on the parts of a sharded model: adamw is wanted"
+        if recipe["packing"]:
+            yield f"{key}.packing can't be checked on a sharded model: set packing or parallel.sharding differently"
 
 
 def deadlines_are_ordered(config: dict) -> Iterator[str]:
@@ -143,6 +159,7 @@ RULES: tuple[Rule, ...] = (
     enough_seeds,
     licences_are_allowed,
     batches_divide,
+    devices_can_share,
     deadlines_are_ordered,
     trials_feed_what_asks_for_them,
 )

@@ -7,6 +7,7 @@ error the temporary file is removed and the target is untouched.
 import errno
 import json
 import os
+import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,7 +34,8 @@ def atomic(path: str | Path, mode: str = "w") -> Iterator[IO]:
     """Opens a temporary neighbour of `path` for writing and renames it to `path` on success."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # A process number is unique on one node only, and a job that lost its node may still write beside its successor.
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     text = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}
     try:
         with open(temporary, mode, **text) as stream:
@@ -85,16 +87,34 @@ def write_jsonl(path: str | Path, rows: Iterable[dict]) -> int:
 
 
 def read_jsonl(path: str | Path) -> Iterator[dict]:
-    """Streams the rows of a JSON Lines file; a broken line is an error that names file and line."""
+    """Streams the rows of a JSON Lines file.
+
+    Raises:
+        UserError: a line is broken, or the counts file beside it knows of more or fewer rows.
+    """
+    return (row for _, row in read_jsonl_offsets(path))
+
+
+def read_jsonl_offsets(path: str | Path) -> Iterator[tuple[int, dict]]:
+    """The same with each row's offset in bytes."""
+    offset = rows = 0
     with open(path, "rb") as stream:
         for number, line in enumerate(stream, 1):
-            if not line.strip():
-                continue
-            try:
-                yield json.loads(line)
-            except (ValueError, UnicodeDecodeError) as error:
-                raise UserError(
-                    f"not a JSON row: {error}",
-                    where=f"{path}, line {number}",
-                    fix="the file is damaged: delete it and rerun, it will be made anew (or mend the input corpus)",
-                ) from error
+            if line.strip():
+                try:
+                    yield offset, json.loads(line)
+                except (ValueError, UnicodeDecodeError) as error:
+                    raise UserError(
+                        f"not a JSON row: {error}",
+                        where=f"{path}, line {number}",
+                        fix="the file is damaged: delete it and rerun, it will be made anew (or mend the input corpus)",
+                    ) from error
+                rows += 1
+            offset += len(line)
+    counts = Path(path).with_suffix(".counts.json")
+    if counts.is_file() and (kept := read_json(counts).get("kept")) != rows:
+        raise UserError(
+            f"the file has {rows} rows, its counts file says {kept}: it was cut short, or the two are of different runs",
+            where=str(path),
+            fix="delete both and run the same command again, they will be made anew",
+        )

@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from selfalign.decontaminate import Contamination
-from selfalign.errors import UserError
-from selfalign.io import atomic, dumps
+from selfalign.io import atomic, dumps, read_jsonl_offsets
 from selfalign.near_duplicates import NearDuplicates, exact_key
 from selfalign.stage import StageWriter
 
@@ -29,20 +28,6 @@ class Place:
     row_id: str
     file: int
     offset: int
-
-
-def rows_with_offsets(path: str) -> Iterator[tuple[int, dict]]:
-    """(offset in bytes, row) of every row of a JSON Lines file; a broken line is an error that names file and line."""
-    with open(path, "rb") as stream:
-        offset = 0
-        for number, line in enumerate(stream, 1):
-            try:
-                if line.strip():
-                    yield offset, json.loads(line)
-            except ValueError as error:
-                fix = "the file is damaged: delete it and rerun, it will be made anew"
-                raise UserError(f"not a JSON row: {error}", where=f"{path}, line {number}", fix=fix) from error
-            offset += len(line)
 
 
 class RowFiles:
@@ -65,7 +50,7 @@ class RowFiles:
 
     def _scan(self) -> Iterator[Place]:
         for number, path in enumerate(self.paths):
-            yield from (Place(row["id"], number, offset) for offset, row in rows_with_offsets(path))
+            yield from (Place(row["id"], number, offset) for offset, row in read_jsonl_offsets(path))
 
     def row(self, place: Place) -> dict:
         """The row at a place."""

@@ -66,6 +66,27 @@ def test_a_disk_that_fills_up_while_a_shard_is_written(tmp_path, root):
     assert done.stdout.strip().endswith("[]"), "something half-written stayed behind"
 
 
+def test_two_writers_with_the_same_process_number_on_two_nodes_do_not_mix(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "getpid", lambda: 17)
+    with io.atomic(tmp_path / "a.txt") as one:
+        one.write("one, ")
+        with io.atomic(tmp_path / "a.txt") as other:
+            other.write("other")
+        one.write("whole")
+    assert (tmp_path / "a.txt").read_text() == "one, whole" and os.listdir(tmp_path) == ["a.txt"]
+
+
+@pytest.mark.parametrize("read", [io.read_jsonl, io.read_jsonl_offsets])
+def test_a_file_that_was_cut_between_two_rows_is_not_taken_for_whole(tmp_path, read):
+    path = tmp_path / "0-of-2.jsonl"
+    io.write_jsonl(path, [{"id": 1}, {"id": 2}, {"id": 3}])
+    io.write_json(tmp_path / "0-of-2.counts.json", {"kept": 3})
+    assert len(list(read(path))) == 3
+    path.write_text('{"id":1}\n{"id":2}\n')
+    with pytest.raises(UserError, match="has 2 rows, its counts file says 3"):
+        list(read(path))
+
+
 def test_a_broken_row_is_named_by_file_and_line(tmp_path):
     path = tmp_path / "rows.jsonl"
     path.write_text('{"id": 1}\n{"id": 2')

@@ -19,9 +19,9 @@ from selfalign.models.digest import check_complete, file_digests, weights_digest
 from selfalign.models.sources import fetch_model
 from selfalign.training import launch
 from selfalign.training.job import TrainingJob
-from selfalign.training.launch import launch_command
 from selfalign.training.model import load_model
 from selfalign.training.packing import check_rows_are_apart
+from selfalign.training.parallel import Parallel, launch_command
 from selfalign.training.recipe import accumulation_steps, lora_config, trainer_config
 from selfalign.training.resume import last_complete
 from selfalign.training.rows import IGNORED, encode_row, encode_rows, to_dataset
@@ -84,7 +84,7 @@ def run(folder: Path, base: Path, pairs=PAIRS, held_out=PAIRS[:3], name="tuned",
         model={"name": "fake", "chat_template": "instruction", "dtype": "auto"},
         spec={"model": "fake", "dataset": "pairs", "recipe": recipe(**changes)},
         threads=1,  # a model this small gains nothing from more, and loses much beside another job
-        processes=1,
+        gpus_a_node=1,
         **{key: str(folder / path) for key, path in outputs.items()},
     )
     return json.loads((folder / "training.json").read_text())
@@ -420,10 +420,10 @@ def test_another_recipe_dataset_base_template_or_device_count_starts_anew(tmp_pa
 
 def test_several_devices_are_one_launch_whose_failure_is_told(tmp_path, monkeypatch):
     commands = []
-    monkeypatch.setattr(launch, "_run", lambda command: commands.append(command) or 1)
+    monkeypatch.setattr(launch, "_run", lambda command, environment: commands.append(command) or 1)
     with pytest.raises(UserError, match="4 devices ended with status 1"):
         outputs = dict.fromkeys(("folder", "card", "training", "kept", "rejected", "counts"), "x")
         job = TrainingJob("n", "d", "t", None, "b", {}, recipe(batch_size=8), work=str(tmp_path), **outputs)
-        launch.launch(job, 4)
-    assert commands == [launch_command(tmp_path / "job.json", 4)]
+        launch.launch(job, Parallel(gpus=4))
+    assert commands == [launch_command(Parallel(gpus=4), str(tmp_path / "job.json"))]
     assert TrainingJob.from_json((tmp_path / "job.json").read_text()) == job

@@ -1,6 +1,7 @@
 """A small study with the fake backend, and Snakemake as users start it."""
 
 import copy
+import json
 import os
 import subprocess
 import sys
@@ -39,6 +40,8 @@ FAKE_STUDY = {
         }
     },
 }
+
+MEASURED = ("cpu_seconds", "peak_memory_mb")
 
 VERBS = ["count", "merge", "split", "rank", "pair", "trim", "fold", "group", "shift", "scale", "mirror", "chunk"]
 NOUNS = ["words", "ratings", "prices"]
@@ -110,6 +113,15 @@ class Study:
             for path in sorted((self.folder / "results" / layer).rglob("*")):
                 if path.is_file() and not path.name.endswith("usage.json"):
                     found[str(path.relative_to(self.folder))] = path.read_bytes()
+        return found
+
+    def made(self) -> dict[str, object]:
+        """The same without what was measured (seconds, memory), which differs from run to run."""
+        found: dict[str, object] = self.data()
+        for path in found:
+            if "/verdicts/" in path and path.endswith(".jsonl"):
+                rows = map(json.loads, found[path].splitlines())
+                found[path] = [{key: value for key, value in row.items() if key not in MEASURED} for row in rows]
         return found
 
 

@@ -88,3 +88,9 @@ def test_an_unknown_config_key_stops_before_anything_runs(default):
 def test_single_keys_can_be_changed_on_the_command_line(default):
     out = plan(sys.executable, *default, "--config", "seeds={shards: 3}")
     assert job_counts(out)["generate_concepts"] == 3
+
+
+def test_no_output_of_a_rule_goes_through_expand():
+    """Snakemake refuses it for files in a storage (--default-storage-provider), so that nothing would plan there."""
+    texts = {path.name: path.read_text() for path in [ROOT / "Snakefile", *(ROOT / "rules").glob("*.smk")]}
+    assert [name for name, text in texts.items() if "expand(rules." in text] == []

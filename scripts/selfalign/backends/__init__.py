@@ -93,6 +93,8 @@ SPEED_ONLY = frozenset(
         "cpu_offload_gb",
         "disable_custom_all_reduce",
         "disable_log_stats",
+        "fake_seconds",
+        "fake_trace",
         "distributed_executor_backend",
         "download_dir",
         "enable_chunked_prefill",
@@ -113,6 +115,12 @@ SPEED_ONLY = frozenset(
         "tensor_parallel_size",
     )
 )
+
+
+def engine_gpus(model: dict) -> int:
+    """GPUs that one engine of a config entry runs on: tensor parallel by pipeline parallel ranks."""
+    arguments = model["engine_args"]
+    return int(arguments.get("tensor_parallel_size") or 1) * int(arguments.get("pipeline_parallel_size") or 1)
 
 
 def serving_identity(model: dict, revision: str) -> dict:

@@ -5,6 +5,7 @@ It is called "fake" wherever its name is written, rows included, and has nothing
 
 import itertools
 import re
+import time
 from collections.abc import Iterable, Iterator
 
 from selfalign.backends import PROMPT_TOO_LONG, Completion, Request
@@ -37,6 +38,9 @@ class FakeBackend:
 
     def __init__(self, model: dict):
         self.window: int = model["context"]
+        # For tests of interruptions: seconds that a batch takes, and a file that gets the key of every answer given.
+        self._seconds = float(model["engine_args"].get("fake_seconds", 0))
+        self._trace = model["engine_args"].get("fake_trace")
         self._hostile = HOSTILE.get(model["engine_args"].get("fake_mode", ""))
         self._seen: set[str] = set()
 
@@ -47,7 +51,11 @@ class FakeBackend:
         """Answers in an order that differs from that of the requests, as a real engine's does."""
         source = iter(requests)
         while batch := list(itertools.islice(source, 7)):
+            time.sleep(self._seconds)
             for request in reversed(batch):
+                if self._trace:
+                    with open(self._trace, "a", encoding="utf-8") as trace:
+                        trace.write(request.key + "\n")
                 yield request, self._answer(request)
 
     def close(self) -> None:

@@ -20,6 +20,8 @@ CONFIGURED_ELSEWHERE = {
     "dtype": "dtype",
     "max_model_len": "context",
     "seed": "nothing: each request has its own seed",
+    # A job has one engine. Several engines are several shards, which also share nothing that could fail together.
+    "data_parallel_size": "seeds.shards, and as many jobs at once",
 }
 ENVIRONMENT = {
     "VLLM_NO_USAGE_STATS": "1",

@@ -21,6 +21,7 @@ class TrainingJob:
         work: where resumable checkpoints go; it is removed once the model is whole.
         card, training, kept, rejected, counts: paths of the other outputs.
         threads: CPU threads, or None for torch's choice.
+        sharding: "none" (each device holds the whole model), "fsdp2" or "zero3".
     """
 
     name: str
@@ -38,6 +39,7 @@ class TrainingJob:
     rejected: str
     counts: str
     threads: int | None = None
+    sharding: str = "none"
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -49,5 +51,5 @@ class TrainingJob:
     def checkpoints(self, base_digest: str, template: str, processes: int) -> Path:
         """The folder of this training's resumable checkpoints: another one for anything that would make the half-done
         work wrong to go on from."""
-        key = digest(self.recipe, base_digest, template, file_sha256(self.train), processes)
+        key = digest(self.recipe, base_digest, template, file_sha256(self.train), processes, self.sharding)
         return Path(self.work) / key[:16]

@@ -21,13 +21,14 @@ from selfalign.models.digest import check_complete, file_digests, weights_digest
 from selfalign.models.folder import MANIFEST, readable_as_config, take_place
 from selfalign.packages import file_sha256
 from selfalign.stage import StageWriter, funnel
-from selfalign.training.held_out import held_out_loss
+from selfalign.training.held_out import LossBefore, held_out_loss
 from selfalign.training.job import TrainingJob
 from selfalign.training.model import agree_on_end, load_model, save_model
 from selfalign.training.packing import check_rows_are_apart
 from selfalign.training.recipe import lora_config, trainer_config
 from selfalign.training.resume import CompletenessMarker, last_complete
 from selfalign.training.rows import EncodedRow, encode_rows, to_dataset
+from selfalign.training.sharded import check_sharding, model_with, shard_on_cpu, whole_size, whole_state
 from selfalign.training.watch import LossWatch, device_name, loss_curve, package_versions, peak_memory_mb
 
 logger = logging.getLogger("selfalign.train")
@@ -58,6 +59,7 @@ def train(job: TrainingJob) -> None:
     started = time.monotonic()
     use_cpu = not torch.cuda.is_available()
     ranks = PartialState(cpu=use_cpu)
+    sharded = job.sharding != "none"
     if job.threads:
         torch.set_num_threads(max(1, job.threads // ranks.num_processes))
 
@@ -71,23 +73,34 @@ def train(job: TrainingJob) -> None:
 
     base = read_json(Path(job.base) / MANIFEST)
     checkpoints = job.checkpoints(base["digest"], template.jinja, ranks.num_processes)
+    arguments = trainer_config(job.recipe, checkpoints, ranks.num_processes, use_cpu)
+    if sharded and use_cpu:
+        shard_on_cpu()
     trainer = SFTTrainer(
         model=model,
-        args=trainer_config(job.recipe, checkpoints, ranks.num_processes, use_cpu),
+        args=arguments,
         train_dataset=to_dataset(data.train),
         processing_class=template.tokenizer,
         peft_config=lora_config(job.recipe),
         callbacks=[CompletenessMarker(), LossWatch()],
     )
+    check_sharding(job.sharding, trainer.accelerator)
     trainer.remove_callback(PrinterCallback)  # LossWatch tells the log
-    figures: dict[str, Any] = {"held_out_loss_before": held_out_loss(trainer, data.held_out)}
-    figures |= fit(trainer, checkpoints)
+    before = LossBefore(trainer, data.held_out)
+    if sharded:
+        # The model is cut when training begins: before that no device could hold it.
+        trainer.add_callback(before)
+    else:
+        before.measure()
+    figures: dict[str, Any] = {**fit(trainer, checkpoints), "held_out_loss_before": before.loss}
     figures["held_out_loss"] = held_out_loss(trainer, data.held_out)
     logger.info("held-out loss %s before, %s after", figures["held_out_loss_before"], figures["held_out_loss"])
 
+    weights = whole_state(trainer) if sharded else None  # by all ranks together
     if ranks.is_main_process:
         record = {**describe(job, base, data, trainer), **figures, "seconds": time.monotonic() - started}
-        export(job, trainer, template, base, record)
+        model = model_with(job, weights) if sharded else trainer.accelerator.unwrap_model(trainer.model)
+        export(job, model, template, base, record)
     ranks.wait_for_everyone()
 
 
@@ -133,7 +146,7 @@ def fit(trainer: Any, checkpoints: Path) -> dict:
 def describe(job: TrainingJob, base: dict, data: Data, trainer: Any) -> dict:
     """What was trained, on what, with what: the part of the record that no clock decides."""
     recipe = job.recipe
-    trainable = sum(parameter.numel() for parameter in trainer.model.parameters() if parameter.requires_grad)
+    trainable = sum(whole_size(parameter) for parameter in trainer.model.parameters() if parameter.requires_grad)
     return {
         "checkpoint": job.name,
         "base": {"name": job.model["name"], "digest": base["digest"], "revision": base.get("revision")},
@@ -149,20 +162,20 @@ def describe(job: TrainingJob, base: dict, data: Data, trainer: Any) -> dict:
         "completion_tokens": sum(row.completion_tokens for row in data.train),
         "trainable_parameters": trainable,
         "processes": trainer.accelerator.num_processes,
+        "sharding": job.sharding,
         "attention": trainer.model.config._attn_implementation,
         "device": device_name(),
         "versions": package_versions(),
     }
 
 
-def export(job: TrainingJob, trainer: Any, template: ChatTemplate, base: dict, record: dict) -> None:
+def export(job: TrainingJob, model: Any, template: ChatTemplate, base: dict, record: dict) -> None:
     """Writes model, training record and card; the model's manifest last of all, then the work folder goes."""
     folder = Path(job.folder)
     staging = folder.parent / f".{folder.name}.partial"
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
     try:
-        model = trainer.accelerator.unwrap_model(trainer.model)
         record["parameters"] = save_model(model, template, job.recipe, staging)
         readable_as_config(staging)
         check_complete(staging)

@@ -1,0 +1,121 @@
+"""The guard of a start: one run a folder, no lock left by a killed one, no two jobs that write the same file.
+
+It wraps Snakemake's `Workflow.execute`, which is called for real runs alone (no lint, no report, no unlock) and before
+the DAG is built and Snakemake's own lock is taken: what jobs of an earlier run finish while a start waits for them is
+found on disk and not made again. The jobs' own Snakemake processes are not guarded, nor are dry runs.
+"""
+
+import contextlib
+import os
+import shutil
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
+from snakemake_interface_executor_plugins.settings import ExecMode
+
+from selfalign.cluster import earlier, shim
+from selfalign.cluster.folder_lock import FolderLock
+from selfalign.cluster.records import unfinished_runs
+from selfalign.cluster.site import load_site
+from selfalign.errors import UserError
+
+RUN_FOLDER = Path("results/run")
+TAIL_SECONDS = 3.0
+
+
+def guard(workflow: Any) -> None:
+    """Makes a start of this workflow a guarded one; called while the Snakefile is read."""
+    if workflow.workflow_settings.exec_mode != ExecMode.DEFAULT:
+        return
+    execute = workflow.execute
+
+    def guarded(executor_plugin: Any, **arguments: Any) -> None:
+        common = executor_plugin.common_settings
+        if common.dryrun_exec or common.touch_exec:
+            return execute(executor_plugin=executor_plugin, **arguments)
+        try:
+            with _guarded(workflow, slurm=executor_plugin.name == "slurm"):
+                return execute(executor_plugin=executor_plugin, **arguments)
+        except UserError as error:
+            raise WorkflowError(str(error)) from None
+
+    workflow.execute = guarded
+
+
+@contextlib.contextmanager
+def _guarded(workflow: Any, slurm: bool) -> Iterator[None]:
+    lock = FolderLock(RUN_FOLDER / "running.json", logger.warning)
+    if workflow.execution_settings.lock:
+        lock.acquire()
+    settled = False
+    try:
+        records = (RUN_FOLDER / "slurm").absolute()
+        choice = earlier.choice(load_site() if slurm else None)
+        if lock.left_by:
+            logger.warning(
+                f"an earlier run in this folder (process {lock.left_by.get('pid')} on {lock.left_by.get('host')}, "
+                f"since {lock.left_by.get('since')}) was killed"
+            )
+            earlier.settle_processes(lock.left_by.get("token", ""), choice, logger.warning)
+        if slurm:
+            earlier.settle_jobs(records, choice, logger.warning)
+        if lock.left_by:
+            # Its holder is dead and so are its jobs; a start that were alive would have been refused above.
+            shutil.rmtree(Path(".snakemake") / "locks", ignore_errors=True)
+        settled = True
+        os.environ[earlier.TOKEN] = lock.token
+        with _fronted(records) if slurm else contextlib.nullcontext():
+            yield
+    finally:
+        # A start that ends before it has dealt with what it found leaves that for the next one.
+        lock.release(as_found=not settled)
+
+
+@contextlib.contextmanager
+def _fronted(records: Path) -> Iterator[None]:
+    """Puts our sbatch and squeue in front of SLURM's, and shows what they write into the cluster log."""
+    records.mkdir(parents=True, exist_ok=True)
+    os.environ[shim.FOLDER] = str(records)
+    os.environ["SELFALIGN_SHIM_PYTHON"] = sys.executable
+    path = os.environ.get("PATH", "")
+    os.environ["PATH"] = os.pathsep.join((str(shim.BIN), path))
+    with _shown(records / "cluster.log", logger.warning):
+        yield
+    os.environ["PATH"] = path
+    for run in unfinished_runs(records):
+        if earlier.listed([run.run]) == []:
+            run.add("over")
+
+
+@contextlib.contextmanager
+def _shown(path: Path, say: Callable[[str], None]) -> Iterator[None]:
+    """Says every line that is added to a file meanwhile."""
+    stop = threading.Event()
+    position = path.stat().st_size if path.exists() else 0
+
+    def show(position: int) -> int:
+        with contextlib.suppress(OSError), open(path, encoding="utf-8") as log:
+            log.seek(position)
+            while (line := log.readline()).endswith("\n"):
+                position = log.tell()
+                say(f"slurm: {line.strip()}")
+        return position
+
+    def follow() -> None:
+        nonlocal position
+        while not stop.wait(TAIL_SECONDS):
+            position = show(position)
+
+    thread = threading.Thread(target=follow, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+        show(position)

@@ -1,0 +1,86 @@
+"""What earlier runs in this folder took: usage files, counts, training records. Only where something was really made."""
+
+from collections import Counter
+from pathlib import Path
+
+from selfalign.io import read_json
+from selfalign.plan.assumptions import GENERATION, Assumptions
+
+MINIMUM_REQUESTS = 16
+"""Fewer answers than this say nothing about a rate."""
+
+
+def with_generation(found: Assumptions, folder: Path) -> Assumptions:
+    """The assumptions of a generator with what `results/generators/NAME` tells of it: speed, tokens, yields."""
+    tokens, kept = dict(found.tokens), dict(found.kept)
+    total: Counter[str] = Counter()
+    for stage in GENERATION[:3]:
+        usage = summed(folder, f"{stage}/*.usage.json")
+        if usage["generated"] >= MINIMUM_REQUESTS:
+            tokens[stage] = usage["output_tokens"] / usage["generated"]
+            total += usage
+        counts = summed(folder, f"{stage}/*.counts.json")
+        if counts["in"]:
+            kept[stage] = counts["kept"] / counts["in"]
+    unique = summed(folder, "unique_tasks.counts.json")
+    if unique["in"]:
+        kept["unique_tasks"] = unique["kept"] / unique["in"]
+    if tokens != found.tokens:
+        found = found.with_measured("tokens", tokens)
+    if kept != found.kept:
+        found = found.with_measured("kept", kept)
+    if total["output_tokens"] and total["seconds"]:
+        found = found.with_measured("tokens_per_second", total["output_tokens"] / total["seconds"])
+        starts = [read_json(path)["engine_start_seconds"] for path in folder.glob("*/*.usage.json") if generated(path)]
+        found = found.with_measured("engine_start_seconds", sum(starts) / len(starts))
+    verdicts = summed(folder, "verdicts/*.usage.json")
+    if verdicts["executed"] >= MINIMUM_REQUESTS and verdicts["cpu_seconds"]:
+        found = found.with_measured("execution_seconds", verdicts["cpu_seconds"] / verdicts["executed"])
+    return found
+
+
+def with_pairs(found: Assumptions, dataset_counts: Path) -> Assumptions:
+    """The assumptions with the share of tasks that became pairs, from a dataset's counts."""
+    if not dataset_counts.is_file():
+        return found
+    counts = read_json(dataset_counts)
+    tasks = counts.get("extra", {}).get("tasks", 0)
+    return found.with_measured("kept", {**found.kept, "pairs": counts["kept"] / tasks}) if tasks else found
+
+
+def with_training(found: Assumptions, record: Path) -> Assumptions:
+    """The assumptions with the speed of one device and the length of a pair, from a checkpoint's training.json."""
+    if not record.is_file():
+        return found
+    figures = read_json(record)
+    if figures.get("tokens_per_second"):
+        rate = figures["tokens_per_second"] / figures["processes"]
+        found = found.with_measured("training_tokens_per_second", rate)
+    return found.with_measured("pair_tokens", figures["row_tokens"] / figures["rows"])
+
+
+def generated(path: Path) -> bool:
+    return bool(read_json(path).get("generated"))
+
+
+def summed(folder: Path, pattern: str) -> Counter:
+    """Sums of the numbers in JSON files."""
+    total: Counter[str] = Counter()
+    for path in folder.glob(pattern):
+        total.update({key: value for key, value in read_json(path).items() if isinstance(value, int | float)})
+    return total
+
+
+def seeds_found(results: Path) -> int | None:
+    """Seeds that an earlier run kept before the limit, or None."""
+    path = results / "seeds" / "seeds.counts.json"
+    if not path.is_file():
+        return None
+    counts = read_json(path)
+    return counts["kept"] + counts["rejected"].get("over_limit", 0)
+
+
+def weight_bytes(resources: Path, model: str) -> int | None:
+    """Size of a model's weights, when it has been fetched."""
+    folder = resources / "models" / model
+    return sum(path.stat().st_size for path in folder.glob("*.safetensors")) or None

@@ -1,0 +1,182 @@
+"""The plan of a whole study: all stages in order, totals, advice."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from selfalign.backends import engine_gpus
+from selfalign.plan.assumptions import BYTES, Assumptions, billions, defaults
+from selfalign.plan.measured import seeds_found, weight_bytes, with_generation, with_pairs, with_training
+from selfalign.plan.shards import Advice, advise_shards
+from selfalign.plan.stages import (
+    LOCAL_RULES,
+    Machine,
+    StagePlan,
+    completion_stages,
+    generator_stages,
+    single,
+    training_stage,
+)
+
+SEEDS_WITHOUT_LIMIT = 10_000
+MINED_A_SEED = 20
+"""Functions that are looked at for one seed that is kept."""
+
+
+@dataclass
+class StudyPlan:
+    """Stages in the order in which they run; `notes` say what was assumed, what measured, and what to look at."""
+
+    stages: list[StagePlan] = field(default_factory=list)
+    advice: dict[str, Advice] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    seeds: int = 0
+    shards: int = 0
+
+    @property
+    def jobs(self) -> int:
+        """Jobs of the cluster: steps of the login node are none."""
+        return sum(stage.jobs for stage in self.stages if stage.stage not in LOCAL_RULES)
+
+    @property
+    def gpu_hours(self) -> float:
+        return sum(stage.gpu_hours for stage in self.stages)
+
+    @property
+    def disk_bytes(self) -> float:
+        return sum(stage.disk_bytes for stage in self.stages)
+
+    @property
+    def wall_seconds(self) -> float:
+        """One stage after the other; of stages of the same rule the longest, since they run beside one another."""
+        longest: dict[str, float] = {}
+        for stage in self.stages:
+            longest[stage.stage] = max(longest.get(stage.stage, 0.0), stage.wall_seconds)
+        return sum(longest.values())
+
+
+class Planner:
+    """Plans a resolved config for a machine; what earlier runs below `folder` measured replaces the defaults."""
+
+    def __init__(self, config: dict, machine: Machine, folder: Path, seeds: int | None = None):
+        self.config, self.machine, self.folder = config, machine, folder
+        self.plan = StudyPlan(shards=config["seeds"]["shards"])
+        self.plan.seeds = self._seeds(seeds)
+
+    def make(self) -> StudyPlan:
+        self._fetching()
+        self._mining()
+        unique = {name: self._generator(name) for name in self.config["generators"]}
+        pairs = {name: self._dataset(name, unique) for name in self.config["datasets"]}
+        for name in self.config["checkpoints"]:
+            self._checkpoint(name, pairs)
+        for name in self._candidates():
+            found = self._assumptions(self._model_of(name))
+            self.plan.stages += completion_stages(name, self.config, found, self.machine)
+        self.plan.stages.append(single("write_report", "", 0, 30, 5e6))
+        self._look_at_limits()
+        return self.plan
+
+    def _seeds(self, given: int | None) -> int:
+        limit, found = self.config["seeds"]["limit"], seeds_found(self.folder / "results")
+        if given is None and found is None:
+            word = "seeds.limit is reached" if limit else f"{SEEDS_WITHOUT_LIMIT} seeds, since there is no limit"
+            self.plan.notes.append(f"assumed: {word} (--seeds N says otherwise)")
+        known = given or found or limit or SEEDS_WITHOUT_LIMIT
+        return min(known, limit or known)
+
+    def _model_of(self, candidate: str) -> str:
+        checkpoints = self.config["checkpoints"]
+        return checkpoints[candidate]["model"] if candidate in checkpoints else candidate
+
+    def _candidates(self) -> list[str]:
+        checkpoints = self.config["checkpoints"]
+        return sorted({*checkpoints, *(entry["model"] for entry in checkpoints.values())})
+
+    def _size(self, model: str) -> float:
+        return billions(model, self.config["models"][model], weight_bytes(self.folder / "resources", model))
+
+    def _assumptions(self, model: str, lora: bool = False) -> Assumptions:
+        return defaults(self._size(model), engine_gpus(self.config["models"][model]), lora)
+
+    def _fetching(self) -> None:
+        entries = [*self.config["generators"].values(), *self.config["checkpoints"].values()]
+        for model in sorted({entry["model"] for entry in entries}):
+            engine = self.config["models"][model]["engine"]
+            disk = self._size(model) * 2e9 if engine == "vllm" else 0
+            self.plan.stages.append(single("fetch_model", model, 0, disk / 50e6, disk))
+        for name, corpus in self.config["seeds"]["corpora"].items():
+            if corpus["kind"] == "pypi":
+                self.plan.stages.append(single("fetch_corpus", name, 0, 30))
+        for name in self.config["evaluation"]["benchmarks"]:
+            self.plan.stages.append(single("fetch_benchmark", name, 0, 5))
+        self.plan.stages += [single("build_sandbox", "", 0, 180, 120e6), single("write_manifest", "", 0, 5)]
+
+    def _mining(self) -> None:
+        corpora = self.config["seeds"]["corpora"]
+        mined = self.plan.seeds * MINED_A_SEED // len(corpora)
+        threads = min(8, self.machine.cpu_threads)
+        for name in corpora:
+            # On one core, as measured (docs/performance.md): mining 2,600 functions a second, type-checking 50 a core.
+            self.plan.stages.append(single("mine_seeds", name, mined, 5 + mined / 2600, mined * BYTES["seeds"] / 2))
+            if self.config["seeds"]["typecheck"]:
+                kept = mined // 5
+                self.plan.stages.append(
+                    single("typecheck_seeds", name, kept, 10 + kept / 50 / threads, kept * BYTES["seeds"])
+                )
+        seeds = self.plan.seeds
+        self.plan.stages.append(single("gather_seeds", "", mined // 5, 10 + mined / 5 / 3000, seeds * BYTES["seeds"]))
+
+    def _generator(self, name: str) -> int:
+        model = self.config["generators"][name]["model"]
+        found = with_generation(self._assumptions(model), self.folder / "results" / "generators" / name)
+        stages, unique = generator_stages(name, self.config, self.plan.seeds, found, self.machine)
+        self.plan.stages += stages
+        longest = max((stage for stage in stages if stage.start_seconds or stage.gpus), key=lambda s: s.work_seconds)
+        if longest.gpus:
+            self.plan.advice[name] = advise_shards(
+                longest.work_seconds, longest.start_seconds, 60 * longest.limit_minutes, longest.places, self.plan.seeds
+            )
+        self._note(f"generator {name} ({self._size(model):.3g} B)", found)
+        return unique
+
+    def _dataset(self, name: str, unique: dict[str, int]) -> int:
+        spec = self.config["datasets"][name]
+        found = with_pairs(defaults(1, 1), self.folder / "results" / "datasets" / name / "counts.json")
+        tasks = sum(unique[generator] for generator in spec["generators"])
+        share = found.kept["pairs"] if spec["policy"] == "passing" or "kept" in found.measured else 0.8
+        pairs = min(round(tasks * share), spec["limit"] or tasks)
+        self.plan.stages.append(single("build_dataset", name, tasks, 10 + tasks / 500, pairs * BYTES["pairs"] * 2))
+        return pairs
+
+    def _checkpoint(self, name: str, pairs: dict[str, int]) -> None:
+        entry = self.config["checkpoints"][name]
+        lora = entry["recipe"]["method"] == "lora"
+        found = with_training(
+            self._assumptions(entry["model"], lora), self.folder / "results" / "checkpoints" / name / "training.json"
+        )
+        rows = round(pairs[entry["dataset"]] * (1 - self.config["datasets"][entry["dataset"]]["held_out"]))
+        self.plan.stages.append(
+            training_stage(name, self.config, rows, self._size(entry["model"]), found, self.machine)
+        )
+        self._note(f"checkpoint {name}", found)
+
+    def _note(self, what: str, found: Assumptions) -> None:
+        names = ", ".join(sorted(found.measured)) or "nothing"
+        self.plan.notes.append(f"{what}: measured in this folder: {names}; the rest by default rates")
+
+    def _look_at_limits(self) -> None:
+        for stage in self.plan.stages:
+            if stage.gpus > self.machine.gpus:
+                self.plan.notes.append(
+                    f"{stage.stage} {stage.owner} wants {stage.gpus} GPUs a job, the site file allows {self.machine.gpus} in all"
+                )
+            if stage.too_long and stage.stage not in LOCAL_RULES:
+                self.plan.notes.append(
+                    f"{stage.stage} {stage.owner}: a job takes {stage.job_seconds / 3600:.1f} h and asks for "
+                    f"{stage.limit_minutes / 60:.0f} h at first; more shards, or more devices"
+                )
+        for name, advice in self.plan.advice.items():
+            if advice.shards != self.plan.shards:
+                self.plan.notes.append(
+                    f"seeds.shards is {self.plan.shards}; {advice.shards} would suit generator {name}: {advice.why}"
+                )

@@ -1,0 +1,130 @@
+"""How many devices train a checkpoint, and the command line that starts a process on each.
+
+`python -m selfalign.training.parallel --gpus 4 --nodes 2 --sharding fsdp2` prints it without running anything.
+"""
+
+import argparse
+import os
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+
+from selfalign import ROOT
+from selfalign.errors import InfrastructureError, UserError
+
+CONFIGS = ROOT / "recipes" / "accelerate"
+SHARDINGS = {"none": "ddp", "fsdp2": "fsdp2", "zero3": "zero3"}
+"""File in recipes/accelerate by the config's word: whole models on each device, or one cut over all of them."""
+PORTS = 20000
+"""Of a job on several nodes: from the first by the job's number, so that jobs that share a node do not meet."""
+
+
+@dataclass(frozen=True)
+class Parallel:
+    """Devices of a training job.
+
+    Attributes:
+        gpus: processes a node, one a device.
+        nodes: nodes, of `gpus` devices each.
+        sharding: "none", "fsdp2" or "zero3".
+    """
+
+    gpus: int = 1
+    nodes: int = 1
+    sharding: str = "none"
+
+    @property
+    def processes(self) -> int:
+        return self.gpus * self.nodes
+
+    @property
+    def in_this_process(self) -> bool:
+        """Whether no launcher is needed."""
+        return self.processes == 1 and self.sharding == "none"
+
+
+def launch_command(
+    parallel: Parallel, job: str, threads: int | None = None, environment: dict[str, str] | None = None
+) -> list[str]:
+    """`accelerate launch` for a job file: on this node, or by srun on every node of the SLURM job that this is part of.
+
+    Args:
+        threads: cores a node; SLURM would give a step one.
+        environment: where SLURM's variables are looked up; this process's by default.
+
+    Raises:
+        UserError: several nodes outside of SLURM, or inside a container, which has no srun.
+    """
+    launch = [
+        *(sys.executable, "-m", "accelerate.commands.launch"),
+        *("--config_file", str(CONFIGS / f"{SHARDINGS[parallel.sharding]}.yaml")),
+        *("--num_processes", str(parallel.processes), "--num_machines", str(parallel.nodes)),
+    ]
+    program = ["-m", "selfalign.training.run", job]
+    if parallel.nodes == 1:
+        # Port 0: whatever is free.
+        return [*launch, "--main_process_port", "0", *program]
+    environment = dict(os.environ) if environment is None else environment
+    job_id = environment.get("SLURM_JOB_ID")
+    if not job_id or environment.get("SELFALIGN_IMAGE"):
+        raise UserError(
+            f"training on {parallel.nodes} nodes is started by srun, which "
+            + ("a container does not have" if environment.get("SELFALIGN_IMAGE") else "needs a SLURM job around it"),
+            where="config key checkpoints.*.recipe.parallel.nodes",
+            fix="use --profile slurm without --sdm apptainer (docs/training.md), or one node",
+        )
+    port = PORTS + int(job_id) % PORTS
+    meeting = ["--main_process_ip", first_node(environment), "--main_process_port", str(port)]
+    # The rank is known on the node alone: a shell there puts it in.
+    on_node = f'exec {shlex.join([*launch, *meeting])} --machine_rank "$SLURM_NODEID" {shlex.join(program)}'
+    return [
+        # The step that this runs in holds the job's devices: --overlap shares them with it.
+        *("srun", "--overlap", "--kill-on-bad-exit=1", f"--nodes={parallel.nodes}", f"--ntasks={parallel.nodes}"),
+        *("--ntasks-per-node=1", f"--cpus-per-task={threads or 1}", "--cpu-bind=none", "sh", "-c", on_node),
+    ]
+
+
+def first_node(environment: dict[str, str]) -> str:
+    """Name of the first node of the SLURM job."""
+    nodes = environment["SLURM_JOB_NODELIST"]
+    try:
+        done = subprocess.run(["scontrol", "show", "hostnames", nodes], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise InfrastructureError(f"the job's nodes can't be had: {error}", where=nodes, fix="try again") from error
+    return done.stdout.split()[0]
+
+
+def step_environment(parallel: Parallel, environment: dict[str, str]) -> dict[str, str]:
+    """The launcher's environment: it finds the package; a step of several nodes takes over nothing of the step around it,
+    which has one node, but the job itself."""
+    paths = [str(ROOT / "scripts"), environment.get("PYTHONPATH", "")]
+    kept = dict(environment)
+    if parallel.nodes > 1:
+        for name in environment:
+            if name.startswith(("SLURM_", "SRUN_", "SBATCH_")) and not name.startswith(("SLURM_JOB", "SLURM_CLUSTER")):
+                del kept[name]
+    return {**kept, "PYTHONPATH": os.pathsep.join(filter(None, paths)), "TOKENIZERS_PARALLELISM": "false"}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Prints the command that starts a training, without running it.")
+    parser.add_argument("--gpus", type=int, default=1, help="devices a node")
+    parser.add_argument("--nodes", type=int, default=1)
+    parser.add_argument("--sharding", choices=sorted(SHARDINGS), default="none")
+    parser.add_argument("--threads", type=int, default=1, help="cores a node")
+    parser.add_argument("--job", default="results/.journal/training/CHECKPOINT/job.json", help="the job's file")
+    parser.add_argument("--dry-run", action="store_true", help="what happens anyway")
+    options = parser.parse_args()
+    parallel = Parallel(options.gpus, options.nodes, options.sharding)
+    if parallel.in_this_process:
+        print("no launcher: the job's own process")
+    else:
+        print(shlex.join(launch_command(parallel, options.job, options.threads)))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except UserError as problem:
+        sys.exit(str(problem))

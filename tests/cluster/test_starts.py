@@ -1,0 +1,111 @@
+"""Starts and ends of Snakemake itself: killed, interrupted, started twice, and a SLURM that does not answer."""
+
+import signal
+import subprocess
+import time
+
+import pytest
+from harness import ROOT, Victims, slurm, until
+
+SCRIPT = str(ROOT / "setup" / "slurm.sh")
+
+
+def killed(name: str) -> Victims:
+    """A run whose Snakemake was killed while its job ran."""
+    victims = Victims(name, "slow")
+    run = victims.start()
+    victims.running("slow")
+    run.signal(signal.SIGKILL).end()
+    return victims
+
+
+@pytest.mark.together
+def test_a_start_after_sigkill_waits_for_the_old_jobs_and_takes_what_they_made():
+    victims = killed("killed-wait")
+    again = victims.start().says("waiting for them")
+    victims.release()
+    again.ok()
+    assert "was killed" in again.text
+    assert "not over" in again.text
+    assert "the earlier run's jobs are over" in again.text
+    assert len(victims.starts("slow")) == 1, "the same file was made twice"
+    assert victims.outputs() == victims.unbroken()
+
+
+@pytest.mark.together
+def test_a_start_after_sigkill_cancels_the_old_jobs_if_told_to():
+    victims = killed("killed-cancel")
+    again = victims.start(env={"SELFALIGN_EARLIER_JOBS": "cancel"}).ok()
+    assert "cancelling them" in again.text
+    (_, first, _), (_, second, _) = victims.starts("slow")
+    assert first != second
+    assert "CANCELLED" in slurm("squeue", "--noheader", "--states=all", "--jobs", first, "--format=%T")
+    assert victims.outputs() == victims.unbroken()
+
+
+@pytest.mark.together
+def test_a_second_start_in_the_folder_is_refused_and_the_first_ends_right():
+    """And after that a killed start with the choice to refuse: told what to do, nothing submitted."""
+    victims = Victims("twice", "slow")
+    first = victims.start()
+    victims.running("slow")
+    second = victims.start().end(180)
+    assert second.process.returncode == 1
+    assert "already runs this workflow in this folder" in second.text and "Traceback" not in second.text
+    dry = victims.start("--dry-run").end(180)
+    assert dry.process.returncode == 0, "a dry run needs no lock"
+    first.signal(signal.SIGKILL).end()
+    refused = victims.start(env={"SELFALIGN_EARLIER_JOBS": "refuse"}).end(180)
+    assert refused.process.returncode == 1
+    assert "scancel --name=" in refused.text and "SELFALIGN_EARLIER_JOBS=wait" in refused.text
+    last = victims.start().says("waiting for them")
+    victims.release()
+    last.ok()
+    assert len(victims.starts("slow")) == 1
+    assert victims.outputs() == victims.unbroken()
+
+
+@pytest.mark.together
+def test_an_interrupt_cancels_the_jobs_and_a_rerun_ends_right():
+    victims = Victims("interrupt", "slow")
+    run = victims.start()
+    _, job, _ = victims.running("slow")
+    run.signal(signal.SIGINT).end(120)
+    assert run.process.returncode == 1
+    until(lambda: "CANCELLED" in slurm("squeue", "--noheader", "--states=all", "--jobs", job, "--format=%T"), 30)
+    victims.start().ok()
+    assert victims.outputs() == victims.unbroken()
+
+
+@pytest.mark.together
+def test_a_termination_lets_the_jobs_end_and_a_rerun_goes_on():
+    victims = Victims("terminate", "slow")
+    run = victims.start()
+    victims.running("slow")
+    run.signal(signal.SIGTERM).says("Will exit after finishing currently running jobs")
+    victims.release()
+    run.end()
+    assert run.process.returncode == 1
+    again = victims.start().ok()
+    assert "waiting for them" not in again.text
+    assert len(victims.starts("slow")) == 1, "the job that Snakemake waited for was run again"
+    assert victims.outputs() == victims.unbroken()
+
+
+@pytest.mark.local_cluster
+def test_a_controller_that_is_gone_for_a_minute_while_running_and_while_submitting():
+    running, submitting = Victims("outage-running", "slow"), Victims("outage-submitting", "quick")
+    first = running.start()
+    running.running("slow")
+    subprocess.run([SCRIPT, "end-daemon", "slurmctld"], check=True)
+    second = submitting.start()
+    time.sleep(30)
+    running.release()
+    time.sleep(30)
+    subprocess.run([SCRIPT, "start-controller"], check=True)
+    for run, victims in ((first, running), (second, submitting)):
+        run.ok()
+        assert victims.outputs() == victims.unbroken()
+    assert "SLURM does not take rule_victim_wildcards_quick, trying again" in second.text
+    assert len(running.starts("slow")) == 1
+    assert len(submitting.starts("quick")) == 1, "a submission was made twice"

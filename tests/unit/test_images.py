@@ -1,0 +1,111 @@
+"""Container images: which rules have one, how they are named, what their definitions say."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from selfalign import ROOT, images
+from selfalign.adapter import HOST_PYTHON, leave_host_python
+from selfalign.images import ROLES, built_image, image_path, image_version, missing_images
+
+sys.path.insert(0, str(ROOT / "setup"))
+from lock_difference import difference
+
+ON_THE_HOST = {
+    # fetch with the user's own tokens and configuration, which no container gets to see
+    "fetch_model", "fetch_corpus", "fetch_benchmark",
+    # start containers themselves, with other walls than the workflow's own software has
+    "build_sandbox", "validate_responses", "score_completions",
+    # records what the host has
+    "write_manifest",
+}  # fmt: skip
+
+
+def rules() -> dict[str, str]:
+    """Text of each rule by its name."""
+    found = {}
+    for path in (ROOT / "rules").glob("*.smk"):
+        for part in re.split(r"^(?=rule )", path.read_text(), flags=re.M)[1:]:
+            found[re.match(r"rule (\w+):", part)[1]] = part
+    return found
+
+
+def test_every_rule_has_an_image_or_a_reason_to_run_on_the_host():
+    named = {name: re.findall(r'container:\n\s+image\("(\w+)"\)', text) for name, text in rules().items()}
+    assert {name for name, found in named.items() if not found} == ON_THE_HOST
+    assert {role for found in named.values() for role in found} == set(ROLES)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_version_changes_with_everything_that_decides_an_image(role, tmp_path, monkeypatch):
+    names = [name.format(accelerator="cpu") for name in (*images.COMMON, f"containers/{role}.def", *ROLES[role])]
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("as it was")
+    monkeypatch.setattr(images, "ROOT", tmp_path)
+    versions = set()
+    for name in [None, *names]:
+        if name:
+            (tmp_path / name).write_text("changed")
+        image_version.cache_clear()
+        versions.add(image_version(role, "cpu"))
+    image_version.cache_clear()
+    assert len(versions) == len(names) + 1
+
+
+def test_the_gpu_image_is_preferred_and_its_path_named_where_there_is_none(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    gpu, cpu = image_path("train", "gpu"), image_path("train", "cpu")
+    assert built_image("train") == str(gpu) and missing_images() == list(ROLES)
+    images.FOLDER.mkdir(parents=True)
+    cpu.touch()
+    assert built_image("train") == str(cpu)
+    gpu.touch()
+    assert built_image("train") == str(gpu) and "train" not in missing_images()
+
+
+def test_one_workflow_image_serves_both_builds():
+    assert image_path("workflow", "gpu") == image_path("workflow", "cpu")
+    assert image_path("generate", "gpu") != image_path("generate", "cpu")
+
+
+def test_the_builder_learns_names_without_any_environment():
+    command = [sys.executable, "-S", "-m", "selfalign.images", "generate", "cpu"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=True, env={"PYTHONPATH": str(ROOT / "scripts")}
+    )
+    assert Path(done.stdout.strip()) == image_path("generate", "cpu")
+
+
+def test_a_wrong_role_or_accelerator_is_told_before_anything_is_built():
+    command = ["bash", str(ROOT / "containers" / "build.sh"), "kitchen"]
+    for environment, word in (
+        ({"ACCELERATOR": "abacus"}, "ACCELERATOR is cpu or gpu"),
+        ({}, "there is no image kitchen"),
+    ):
+        done = subprocess.run(
+            command, capture_output=True, text=True, env={"PATH": "/usr/bin:/bin:/usr/sbin", **environment}
+        )
+        assert done.returncode and word in done.stderr
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_definitions_name_no_registry_and_keep_caches_out_of_the_runs_folder(role):
+    text = (ROOT / "containers" / f"{role}.def").read_text()
+    assert "Bootstrap: localimage" in text and "docker" not in text and "://" not in text
+    assert "XDG_CACHE_HOME=/tmp/" in text and "PYTHONNOUSERSITE=1" in text and "%test" in text
+
+
+def test_the_hosts_packages_are_out_of_reach_in_a_container(monkeypatch):
+    monkeypatch.setattr(sys, "path", ["/usr/lib/python3/dist-packages", f"{HOST_PYTHON}/item_0", "/repository/scripts"])
+    leave_host_python()
+    assert sys.path == ["/usr/lib/python3/dist-packages", "/repository/scripts"]
+
+
+def test_a_lock_beside_another_holds_only_what_that_lacks():
+    base = "torch==2.13.0 \\\n    --hash=sha256:aa\nx==1 \\\n    --hash=sha256:bb \\\n    --hash=sha256:cc\n"
+    lock = "deepspeed==1 \\\n    --hash=sha256:dd\n" + base + "hjson==3 \\\n    --hash=sha256:ee\n"
+    assert difference(lock, base) == "deepspeed==1 \\\n    --hash=sha256:dd\nhjson==3 \\\n    --hash=sha256:ee\n"
