@@ -110,9 +110,11 @@ def candidate_gpus(wildcards):
 
 
 # Wildcards of the jobs whose model is an endpoint: they go to the CPU partition (profiles/slurm).
-os.environ["SELFALIGN_WITHOUT_GPU"] = " ".join(
-    [f"generator={name}" for name, entry in config["generators"].items() if not serving_gpus(entry["model"])]
-    + [f"candidate={name}" for name in [*config["models"], *config["checkpoints"]] if not serving_gpus(name)]
+os.environ.update(
+    SELFALIGN_WITHOUT_GPU=" ".join(
+        [f"generator={name}" for name, entry in config["generators"].items() if not serving_gpus(entry["model"])]
+        + [f"candidate={name}" for name in [*config["models"], *config["checkpoints"]] if not serving_gpus(name)]
+    )
 )
 
 

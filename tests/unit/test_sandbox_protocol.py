@@ -166,7 +166,7 @@ class FakeContainer:
     dies_at: int | None = None
 
     def __init__(self, engine, image, settings, environment):
-        self.engine, self.hello, self.held = engine, {"layers": {"missing": {}}}, []
+        self.engine, self.hello, self.held = engine, {"layers": {"missing": {}, "limits_processes": True}}, []
         FakeContainer.made.append(self)
 
     def send(self, message):
