@@ -92,6 +92,7 @@ rule gather_seeds:
         near_duplicates=config["seeds"]["near_duplicates"],
         decontaminate=config["seeds"]["decontaminate"],
         limit=config["seeds"]["limit"],
+        exclude=config["seeds"]["exclude"],
         code=code_fingerprint("gather_seeds.py"),
     message:
         "Removing duplicates and benchmark overlap from the seeds"

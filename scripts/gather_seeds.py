@@ -1,4 +1,4 @@
-"""Joins the seeds of all corpora: drops duplicates and benchmark overlap, and cuts the rest into shards by id."""
+"""Joins the seeds of all corpora: drops duplicates, benchmark overlap and what is excluded, cuts the rest into shards."""
 
 import logging
 
@@ -17,6 +17,7 @@ def main(
     near_duplicates: dict,
     decontaminate: dict,
     limit: int | None,
+    exclude: dict[str, list[str]],
     shards: list[str],
     rejected: str,
     counts: str,
@@ -28,6 +29,8 @@ def main(
         benchmarks: files that no seed may overlap.
         near_duplicates, decontaminate: the config's `seeds.near_duplicates` and `seeds.decontaminate`.
         limit: keep the unique seeds with the lowest ids, at most so many; ids are hashes, so that is a random draw.
+        exclude: the config's `seeds.exclude`. What it takes out is taken out last: nothing comes in its place, neither a
+            near-duplicate nor a seed beyond the limit, so that no seed is new.
         shards: output files, in order.
 
     Raises:
@@ -39,7 +42,14 @@ def main(
         RowFiles(corpora) as files,
         ShardsWriter("seeds", folder=folder_of(shards), rejected=rejected, counts=counts) as writer,
     ):
-        seeds = keep_unique(files, lambda row: row["code"], judge, writer, limit)
+        unique = keep_unique(files, lambda row: row["code"], judge, writer, limit)
+        seeds = []
+        for place in unique:
+            row = files.row(place)
+            if why := excluded(row, exclude):
+                writer.reject(row, "excluded", why)
+            else:
+                seeds.append(place)
         if 0 < len(seeds) < len(shards):
             raise UserError(
                 f"{len(seeds)} seeds are left for {len(shards)} shards: "
@@ -52,6 +62,18 @@ def main(
                 for place in places:
                     writer.keep(files.row(place))
     logger.info("seeds: %s", funnel(writer.counts()))
+
+
+def excluded(seed: dict, exclude: dict[str, list[str]]) -> str:
+    """Which entry of `seeds.exclude` names a seed, or an empty string."""
+    origin = seed["origin"]
+    named = {
+        "seeds": seed["id"],
+        "packages": origin.get("package"),
+        "corpora": origin.get("corpus"),
+        "licences": seed["licence"],
+    }
+    return next((f"{kind}: {name}" for kind, name in named.items() if name in exclude[kind]), "")
 
 
 def cut(items: list, parts: int) -> list[list]:
@@ -68,6 +90,7 @@ if "snakemake" in globals():
         near_duplicates=snakemake.params.near_duplicates,
         decontaminate=snakemake.params.decontaminate,
         limit=snakemake.params.limit,
+        exclude=snakemake.params.exclude,
         shards=list(snakemake.output.shards),
         rejected=snakemake.output.rejected,
         counts=snakemake.output.counts,

@@ -36,6 +36,7 @@ REASONS: dict[str, dict[str, str]] = {
         "near_duplicate": "Jaccard similarity with a kept seed at or above the threshold",
         "contaminated": "overlaps a benchmark",
         "over_limit": "beyond seeds.limit, hence not looked at",
+        "excluded": "named in seeds.exclude",
     },
     "concepts": {
         "truncated": "the answer hit the token limit",

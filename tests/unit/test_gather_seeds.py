@@ -12,6 +12,7 @@ from gather_seeds import cut, main
 from selfalign.errors import EmptyStageError, UserError
 from selfalign.rows import row_id
 
+NOTHING = {"seeds": [], "packages": [], "corpora": [], "licences": []}
 NEAR = {"threshold": 0.5, "permutations": 128, "shingle": 3}
 BENCHMARK = {
     "benchmark": "bench",
@@ -43,13 +44,15 @@ def write(path, rows) -> str:
     return str(path)
 
 
-def gather(tmp_path, files: list[list[dict]], shards: int = 3, limit: int | None = None, out: str = "out") -> dict:
+def gather(
+    tmp_path, files: list[list[dict]], shards: int = 3, limit: int | None = None, out: str = "out", **exclude
+) -> dict:
     corpora = [write(tmp_path / f"{out}-{number}.jsonl", rows) for number, rows in enumerate(files)]
     bench = write(tmp_path / "bench.jsonl", [BENCHMARK])
     folder = tmp_path / out
     paths = [str(folder / f"{number}-of-{shards}.jsonl") for number in range(shards)]
     rejected, counts = str(folder / "rejected.jsonl"), str(folder / "counts.json")
-    main(corpora, [bench], NEAR, {"ngram": 10}, limit, paths, rejected, counts)
+    main(corpora, [bench], NEAR, {"ngram": 10}, limit, {**NOTHING, **exclude}, paths, rejected, counts)
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
@@ -119,8 +122,8 @@ out = {key: f"{folder}/{key}" for key in ("kept", "rejected", "counts", "files_r
 filters = json.loads(sys.argv[3])
 mine("c", {"kind": "directory", "path": corpus, "licence": "MIT"}, None, ["MIT"], filters, **out)
 near = {"threshold": 0.5, "permutations": 128, "shingle": 3}
-main([out["kept"]], [f"{corpus}/bench.jsonl"], near, {"ngram": 10}, None, [f"{folder}/0-of-1.jsonl"],
-     f"{folder}/seeds.rejected", f"{folder}/seeds.counts")
+main([out["kept"]], [f"{corpus}/bench.jsonl"], near, {"ngram": 10}, None, json.loads(sys.argv[4]),
+     [f"{folder}/0-of-1.jsonl"], f"{folder}/seeds.rejected", f"{folder}/seeds.counts")
 """
 
 
@@ -151,9 +154,28 @@ def test_bytes_do_not_depend_on_the_hash_seed(tmp_path, root):
         folder = tmp_path / hash_seed
         folder.mkdir()
         environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(root / "scripts")}
-        command = [sys.executable, "-c", SCRIPT, str(folder), str(corpus), json.dumps(filters)]
+        command = [sys.executable, "-c", SCRIPT, str(folder), str(corpus), json.dumps(filters), json.dumps(NOTHING)]
         subprocess.run(command, env=environment, check=True)
         results.append({path.name: path.read_bytes() for path in folder.iterdir()})
     assert results[0] == results[1] == results[2]
     assert b"contaminated" in results[0]["seeds.rejected"]
     assert b"undefined_name" in results[0]["rejected"]
+
+
+@pytest.mark.parametrize(
+    ("exclude", "gone"),
+    [
+        ({"seeds": [DIFFERENT[3]["id"]]}, {DIFFERENT[3]["id"]}),
+        ({"corpora": ["a"]}, {row["id"] for row in DIFFERENT}),
+        ({"licences": ["GPL-3.0-only"]}, set()),
+    ],
+)
+def test_what_is_excluded_goes_and_nothing_comes_in_its_place(tmp_path, exclude, gone):
+    usual = gather(tmp_path, [ROWS], shards=1, limit=30)
+    without = gather(
+        tmp_path, [[*ROWS, seed("def own(x):\n    return x\n", "c")]], shards=1, limit=30, out="less", **exclude
+    )
+    left = [row for row in ids(usual) if row not in gone]
+    assert set(ids(without)) <= set(left) | {seed("def own(x):\n    return x\n")["id"]}
+    rejected = [json.loads(line) for line in without["rejected.jsonl"].splitlines()]
+    assert {row["row"]["id"] for row in rejected if row["reason"] == "excluded"} == gone & set(ids(usual))
