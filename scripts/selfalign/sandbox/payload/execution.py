@@ -157,7 +157,7 @@ class Execution:
             _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)  # not its wrapper: enums touch, so copy, a hundred pages
             os.setsid()
             if self.layers.namespaces:
-                isolation.unshare(isolation.OF_A_PROGRAM)
+                isolation.unshare(isolation.OF_A_PROGRAM & ~isolation.CLONE_NEWPID)
                 isolation.own_temporary_folders(int(self.limits["disk_mb"]))
                 (isolation.own_proc if self.layers.proc else isolation.hide_proc)()
             if folder:

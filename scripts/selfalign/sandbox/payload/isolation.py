@@ -13,8 +13,11 @@ CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND = 1, 2, 4, 8, 32, 4096
 MS_REC, MS_PRIVATE = 16384, 1 << 18
-OF_A_PROGRAM = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS
-"""Namespaces that every program gets for itself, beside a process namespace."""
+OF_A_PROGRAM = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC
+"""Namespaces that every program gets for itself."""
+OF_A_WORKER = CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWUTS | OF_A_PROGRAM
+"""Namespaces of a worker. Those for network and host name serve its programs one after another: no interface is up, none of
+them may set anything up, and what they open ends with them. To make and to end a network namespace costs more than a fork."""
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 4, 36, 38
 CAPABILITY_VERSION = 0x20080522
 INNER_ID = 1000
@@ -85,10 +88,10 @@ def _uncover_proc() -> None:
         own_proc(writable=True)
 
 
-def own_user_namespace(flags: int) -> None:
-    """Enters a new user namespace, in which this process is an ordinary user that may make further namespaces."""
+def own_namespaces() -> None:
+    """Enters a worker's new namespaces, in which this process is an ordinary user that may make further ones."""
     user, group = os.getuid(), os.getgid()
-    unshare(CLONE_NEWUSER | flags)
+    unshare(OF_A_WORKER)
     for name, line in (
         ("setgroups", "deny"),
         ("uid_map", f"{INNER_ID} {user} 1"),

@@ -22,7 +22,7 @@ class Layers:
     """Which layers of isolation the kernel grants, tried once when the worker starts.
 
     Attributes:
-        namespaces: all six namespaces are a program's own.
+        namespaces: a worker's six namespaces, of which a program has three for itself.
         proc: so is /proc.
         limit_own_tasks: the kernel counts the processes of a user namespace by themselves (Linux 5.14).
         limits_processes: the limit of processes holds; without it nothing is run.
@@ -55,13 +55,12 @@ class Layers:
 def enter_namespaces(channel: int) -> Layers:
     """Moves this process (a fork of it, as process 1) into its own namespaces; without them it goes on and says so."""
     layers = Layers()
-    flags = isolation.CLONE_NEWPID | isolation.OF_A_PROGRAM
-    reason = _try(lambda: isolation.own_user_namespace(flags))
+    reason = _try(isolation.own_namespaces)
     if reason:
         layers.missing["namespaces"] = reason
         isolation.prctl(isolation.PR_SET_CHILD_SUBREAPER, 1)
     else:
-        isolation.own_user_namespace(flags)
+        isolation.own_namespaces()
         inner = os.fork()
         if inner:
             os.close(channel)
