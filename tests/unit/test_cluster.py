@@ -11,11 +11,13 @@ import pytest
 import yte
 from snakemake.iocontainers import Wildcards
 from snakemake.resources import Resource
+from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
 
 from selfalign import ROOT
 from selfalign.cluster import gpu, shim
 from selfalign.cluster.earlier import choice
 from selfalign.cluster.folder_lock import SILENT_SECONDS, FolderLock
+from selfalign.cluster.guard import cap_pauses
 from selfalign.cluster.records import Records, unfinished_runs
 from selfalign.cluster.site import DEFAULT, Site, load_site
 from selfalign.errors import UserError
@@ -304,3 +306,20 @@ def test_jobs_whose_model_is_an_endpoint_go_to_the_cpu_partition(name, gpu, cpu,
     monkeypatch.setenv("SELFALIGN_WITHOUT_GPU", "generator=two candidate=one")
     assert asked(generator="one", shard="0-of-2") == gpu
     assert asked(generator="two", shard="0-of-2") == asked(candidate="one") == cpu
+
+
+def test_the_pause_between_two_looks_at_the_queue_has_an_end():
+    class Executor(RemoteExecutor):
+        def __init__(self):
+            self._next_seconds_between_status_checks = None
+
+        def run_job(self, job): ...
+        def cancel_jobs(self, active_jobs): ...
+        async def check_active_jobs(self, active_jobs): ...
+
+    cap_pauses(Executor, 30)
+    executor = Executor()
+    for pause, told in ((20, 20), (30, 30), (40, 30), (180, 30)):
+        executor.next_seconds_between_status_checks = pause
+        assert executor.next_seconds_between_status_checks == told
+    assert RemoteExecutor.next_seconds_between_status_checks.fget(executor) == 180

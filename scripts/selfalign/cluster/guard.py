@@ -26,6 +26,8 @@ from selfalign.errors import UserError
 
 RUN_FOLDER = Path("results/run")
 TAIL_SECONDS = 3.0
+LOOKS = 3
+"""Times `poll_seconds`: the longest pause between two looks at the queue."""
 
 
 def guard(workflow: Any) -> None:
@@ -40,11 +42,23 @@ def guard(workflow: Any) -> None:
             return execute(executor_plugin=executor_plugin, **arguments)
         try:
             with _guarded(workflow, slurm=executor_plugin.name == "slurm"):
+                if executor_plugin.name == "slurm":
+                    cap_pauses(executor_plugin.executor, LOOKS * load_site().poll_seconds)
                 return execute(executor_plugin=executor_plugin, **arguments)
         except UserError as error:
             raise WorkflowError(str(error)) from None
 
     workflow.execute = guarded
+
+
+def cap_pauses(executor: type, seconds: float) -> None:
+    """Has the executor look at the queue at least every so many seconds.
+
+    The plugin adds 10 s to its pause at every look at which nothing ended, up to 180 s: on a chain of short jobs most of the
+    time would go by between the end of one and the start of the next.
+    """
+    pause = executor.next_seconds_between_status_checks
+    executor.next_seconds_between_status_checks = property(lambda self: min(pause.fget(self), seconds), pause.fset)
 
 
 @contextlib.contextmanager
