@@ -33,7 +33,7 @@ setup: ## install what is missing: system tools, .venv
 
 run: setup ## make everything of config.yaml (or CONFIG=file), print the scores
 	@$(SNAKEMAKE) --cores $(CORES) $(CONFIGFILE) $(TARGET)
-	@case $(TARGET) in all|report) cat results/report/summary.txt ;; esac
+	@case $(TARGET) in all|report) cat results/report/summary.md ;; esac
 
 # On a login node the small environment is enough.
 PLANNER := $(firstword $(wildcard .venv/bin/python .venv-cluster/bin/python))

@@ -338,17 +338,27 @@ def report_inputs(wildcards):
         ],
         "usage": [
             *expand("results/generators/{generator}/{stage}/{shard}.usage.json", stage=stages, **names),
-            *evaluation_usage(),
+            *evaluation_files("usage.json"),
         ],
         "pairs": expand("results/datasets/{dataset}/train.jsonl", dataset=config["datasets"]),
         "training": expand("results/checkpoints/{checkpoint}/training.json", checkpoint=config["checkpoints"]),
         "scores": evaluation_results(),
+        "completions": evaluation_files("jsonl"),
+        "problems": BENCHMARKS if evaluation_results() else [],
+        "rejected": [
+            *expand("results/seeds/{folder}/{corpus}.rejected.jsonl", folder=folders, corpus=corpora),
+            "results/seeds/seeds.rejected.jsonl",
+            *expand("results/generators/{generator}/{stage}/{shard}.rejected.jsonl", stage=stages, **names),
+            *expand("results/generators/{generator}/unique_tasks.rejected.jsonl", generator=generators),
+            *expand("results/datasets/{dataset}/rejected.jsonl", dataset=config["datasets"]),
+        ],
+        "earlier": config["report"]["compare_with"] or [],
     }
 
 
-def evaluation_usage():
+def evaluation_files(suffix):
     return [
-        f"results/evaluation/{candidate}/{benchmark}/completions/{i}-of-{spec['shards']}.usage.json"
+        f"results/evaluation/{candidate}/{benchmark}/completions/{i}-of-{spec['shards']}.{suffix}"
         for candidate in candidates()
         for benchmark, spec in config["evaluation"]["benchmarks"].items()
         for i in range(spec["shards"])

@@ -32,11 +32,12 @@ rule write_report:
         unpack(report_inputs),
     output:
         html=report("results/report/report.html", caption="../report/report.rst", category="Report"),
+        numbers="results/report/report.json",
         scores_figure=report("results/report/scores.svg", caption="../report/scores.rst", category="Scores"),
         scores=report("results/report/scores.csv", caption="../report/scores.rst", category="Scores"),
         funnel=report("results/report/funnel.svg", caption="../report/funnel.rst", category="Data"),
         loss=report("results/report/loss.svg", caption="../report/loss.rst", category="Training"),
-        summary="results/report/summary.txt",
+        summary="results/report/summary.md",
     log:
         "results/run/logs/write_report.log",
     conda:
