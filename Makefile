@@ -22,7 +22,7 @@ RULES := Snakefile rules/*.smk
 TEST_CLUSTER := $(if $(SELFALIGN_SITE),yes,$(if $(filter 0,$(shell id -u)),yes))
 
 .PHONY: help setup run plan test unit cluster-shared cluster-test cluster-bench lint format docs locks containers \
-	cluster sandbox sandbox-check model bench clean
+	cluster browser sandbox sandbox-check model bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -40,9 +40,9 @@ PLANNER := $(firstword $(wildcard .venv/bin/python .venv-cluster/bin/python))
 plan: $(if $(PLANNER),,setup) ## what a study will cost (CONFIG=file, GPUS=n, JSON=1), before anything is submitted
 	@PYTHONPATH=scripts $(or $(PLANNER),$(PYTHON)) scripts/plan.py $(if $(CONFIG),--config $(CONFIG)) $(if $(GPUS),--gpus $(GPUS)) $(if $(JSON),--json)
 
-test: setup cluster sandbox model lint ## set up, then check the code and run all tests
+test: setup cluster browser sandbox model lint ## set up, then check the code and run all tests
 	@containers/build.sh workflow
-	@$(PYTEST) tests/unit tests/security tests/workflow
+	@$(PYTEST) tests/unit tests/browser tests/security tests/workflow
 ifeq ($(TEST_CLUSTER),yes)
 	@$(PYTEST) tests/cluster
 else
@@ -95,6 +95,9 @@ cluster-test: cluster-shared sandbox model ## the workflow on your cluster (SELF
 
 cluster-bench: cluster-shared ## what a job costs on the cluster, with and without groups
 	@$(PYTHON) tests/bench/cluster.py
+
+browser: ## the browser in which tests open the report
+	@setup/browser.sh
 
 bench: setup model ## measurements (tests/bench): seeds, generation
 	@$(SNAKEMAKE) --cores $(CORES) --quiet all -- resources/corpora/utilities/corpus.json

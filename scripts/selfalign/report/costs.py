@@ -97,7 +97,9 @@ def totals(usage: list[dict], jobs: list[dict], trainings: dict[str, dict]) -> d
     cached = sum((row["cached_share"] or 0) * row["prompt_tokens"] for row in usage)
     gpu = [row["gpu_seconds"] for row in usage if row.get("gpu_seconds")]
     gpu += [
-        run["processes"] * run["seconds"] for run in trainings.values() if run["device"] != "CPU" and "seconds" in run
+        run["processes"] * run["seconds"]
+        for run in trainings.values()
+        if not run["device"].startswith("CPU") and "seconds" in run
     ]
     return {
         **sums,

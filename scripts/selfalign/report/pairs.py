@@ -44,7 +44,7 @@ class Listed:
     def _add(self, pair: dict, found: dict[str, str]) -> None:
         title = " ".join(pair["instruction"].split())
         concepts = ", ".join(map(str, pair["lineage"].get("concepts", ())))
-        self.rows.append(clean((pair["id"], title[:TITLE], concepts[:TITLE])))
+        self.rows.append(clean((pair["id"], cut(title), cut(concepts))))
         for name in COLUMNS:
             values = self.values[name]
             self.codes[name].append(values.setdefault(str(found[name]), len(values)))
@@ -64,6 +64,10 @@ class Listed:
             },
             "places": {number: opened[key] for number, key in enumerate(keys) if key in opened},
         }
+
+
+def cut(text: str) -> str:
+    return text if len(text) <= TITLE else text[: TITLE - 1] + "…"
 
 
 def kinds(pair: dict, groups: ConceptGroups) -> dict[str, str]:

@@ -47,7 +47,7 @@ def headlines(scores: list[dict]) -> list[dict]:
                 "score": percent(row["pass_at_1"]),
                 "before": percent(before) if single else None,
                 "text": f"{meaning}: {points(comparison['difference'])} points, 95 % interval {points(low)} to {points(high)}; "
-                f"{comparison['gained']} problems gained, {comparison['lost']} lost",
+                f"problems gained: {comparison['gained']}, lost: {comparison['lost']}",
                 "problems": problems(row),
                 "limited": row["problems"] < row["of"],
             }

@@ -42,8 +42,11 @@ LONGEST = "200 words or more"
 
 def concept_words(concepts: Iterable[str]) -> set[str]:
     """The telling words of a task's concepts, in lower case and without the s of a plural."""
-    found = {word.lower() for concept in concepts for word in WORD.findall(concept)} - EMPTY_WORDS
-    return {word[:-1] if word.endswith("s") and not word.endswith("ss") and len(word) > 4 else word for word in found}
+    found = {word.lower() for concept in concepts for word in WORD.findall(concept)}
+    singular = {
+        word[:-1] if word.endswith("s") and not word.endswith("ss") and len(word) > 4 else word for word in found
+    }
+    return singular - EMPTY_WORDS
 
 
 class ConceptGroups:

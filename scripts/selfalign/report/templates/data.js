@@ -19,7 +19,7 @@ function element(tag, attributes = {}, ...children) {
     if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
     else if (value !== null && value !== false) made.setAttribute(name, value === true ? "" : value);
   }
-  made.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== ""));
+  made.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== ""));
   return made;
 }
 
@@ -38,7 +38,7 @@ const verdictBadge = (verdict, passed) => badge(verdict, passed ? "passed" : "fa
 
 /** A labelled choice; calls `changed` with the value. */
 function choice(label, options, changed, all = null) {
-  const select = element("select", { onchange: () => changed(select.value) });
+  const select = element("select", { "aria-label": label, onchange: () => changed(select.value) });
   if (all) select.append(element("option", { value: "" }, all));
   for (const option of options) select.append(element("option", { value: option }, words(option)));
   return element("label", {}, element("span", {}, label), select);

@@ -16,10 +16,11 @@ function openColumn(title, field, open, more = {}) {
 function makeTable(host, label, columns, rows) {
   return new Promise((done) => {
     // The paging stands beside the grid, not in it: a grid's children are rows.
-    if (host.nextElementSibling?.matches(".paging")) host.nextElementSibling.remove();
-    const paging = element("div", { class: "paging", role: "group", "aria-label": `Pages of ${label}` });
+    const id = `${host.parentElement.id}-paging`;
+    document.getElementById(id)?.remove();
+    host.after(element("div", { id, class: "paging", role: "group", "aria-label": `Pages of ${label}` }));
     const table = new Tabulator(host, {
-      data: rows, columns, layout: "fitColumns", responsiveLayout: false, footerElement: paging, pagination: true, paginationSize: 15,
+      data: rows, columns, layout: "fitColumns", responsiveLayout: false, footerElement: `#${id}`, pagination: true, paginationSize: 15,
       paginationButtonCount: 3, paginationCounter: "rows", movableColumns: false, headerSortElement: "<span>↕</span>",
       placeholder: "Nothing matches.", height: false, columnDefaults: { headerHozAlign: "left", resizable: false, tooltip: false },
     });
@@ -28,7 +29,6 @@ function makeTable(host, label, columns, rows) {
       const holder = host.querySelector(".tabulator-tableholder");
       holder.setAttribute("role", "rowgroup");
       holder.firstElementChild.setAttribute("role", "presentation");
-      host.after(paging);
       done(table);
     });
   });
