@@ -15,13 +15,15 @@ PYTEST := $(PYTHON) -m pytest
 # Nothing from outside .venv: neither a user's own packages nor a path set for another project.
 export PYTHONNOUSERSITE := 1
 unexport PYTHONPATH PYTHONHOME
+# Bars of progress where a person looks on and the plugin is there; Snakemake's own lines otherwise.
+LOGGER := $(shell [ -t 2 ] && $(PYTHON) -c 'import snakemake_logger_plugin_rich' 2>/dev/null && echo --logger rich)
 CONFIGFILE := $(if $(CONFIG),--configfile $(CONFIG))
 SOURCES := scripts tests setup containers
 RULES := Snakefile rules/*.smk
 
 TEST_CLUSTER := $(if $(SELFALIGN_SITE),yes,$(if $(filter 0,$(shell id -u)),yes))
 
-.PHONY: help setup run plan test unit cluster-shared cluster-test cluster-bench lint format docs locks containers \
+.PHONY: help setup run status plan test unit cluster-shared cluster-test cluster-bench lint format docs locks containers \
 	cluster browser sandbox sandbox-check model bench clean
 
 help: ## list the targets
@@ -32,7 +34,7 @@ setup: ## install what is missing: system tools, .venv
 	@setup/environment.sh .venv local-$(ACCELERATOR) dev
 
 run: setup ## make everything of config.yaml (or CONFIG=file), print the scores
-	@$(SNAKEMAKE) --cores $(CORES) $(CONFIGFILE) $(TARGET)
+	@$(SNAKEMAKE) --cores $(CORES) $(CONFIGFILE) $(LOGGER) $(TARGET)
 	@case $(TARGET) in all|report) cat results/report/summary.md ;; esac
 
 # On a login node the small environment is enough.
@@ -49,6 +51,9 @@ else
 	@echo 'NOT RUN: the tests on a SLURM cluster. As root, make test starts a SLURM of its own; on a cluster:' >&2
 	@echo '         SELFALIGN_SITE=/path/to/your/site.yaml make cluster-test' >&2
 endif
+
+status: ## where a run is: stages, rows, failures, time left, from the files alone
+	@PYTHONPATH=scripts $(PYTHON) scripts/status.py $(if $(CONFIG),--config $(CONFIG))
 
 unit: setup ## the fast tests
 	@$(PYTEST) tests/unit

@@ -16,6 +16,7 @@ from snakemake.settings.types import DeploymentMethod
 from selfalign.backends import engine_gpus
 from selfalign.config import resolve_config
 from selfalign.errors import UserError
+from selfalign.failures import report as failure_lines
 from selfalign.fewshots import prompt_fingerprint
 from selfalign import ROOT
 from selfalign.cluster.guard import guard
