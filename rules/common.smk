@@ -353,6 +353,7 @@ def report_inputs(wildcards):
             *expand("results/generators/{generator}/unique_tasks.rejected.jsonl", generator=generators),
             *expand("results/datasets/{dataset}/rejected.jsonl", dataset=config["datasets"]),
         ],
+        "cards": expand("results/checkpoints/{checkpoint}/README.md", checkpoint=config["checkpoints"]),
         "earlier": config["report"]["compare_with"] or [],
     }
 

@@ -11,8 +11,10 @@ from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import pytest
+from huggingface_hub import ModelCard
 
 import write_report
+from selfalign.cards.scores import card_with_scores
 from selfalign.datasets.census import in_order
 from selfalign.io import write_json, write_jsonl
 from selfalign.report import (
@@ -527,3 +529,17 @@ def test_no_text_ends_the_script_that_holds_it():
 )
 def test_durations(seconds, shown):
     assert text.duration(seconds) == shown
+
+
+def test_a_card_carries_its_scores_as_metadata_only_for_whole_benchmarks():
+    rows = [{**result("tuned", 5, of=16), "base": "base"}, {**result("tuned", 4), "benchmark": "part", "base": "base"}]
+    text = card_with_scores("---\nlicense: mit\nlibrary_name: transformers\n---\n\n# tuned\n", "tuned", rows)
+    card = ModelCard(text)
+    assert [(found.dataset_type, found.metric_value) for found in card.data.eval_results] == [
+        ("openai/openai_humaneval", 0.3125)
+    ]
+    assert (
+        card.data.license == "mit" and "| humaneval | 16 of 16 |" in card.text and "| part | 16 of 164 |" in card.text
+    )
+    without = ModelCard(card_with_scores("---\nlicense: mit\n---\n# other\n", "other", rows))
+    assert without.data.eval_results is None and "None." in without.text
