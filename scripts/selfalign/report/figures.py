@@ -17,7 +17,7 @@ LABELS = 260
 NOTES = 170
 """Room for the notes to the right of the bars."""
 
-KEPT, LOST, BASE, TUNED = "#1f8a70", "#b9c0bd", "#8a97a6", "#1f8a70"
+KEPT, LOST, BASE, TUNED = "#1f8a70", "#a9b2ae", "#8a97a6", "#1f8a70"
 LINES = ["#1f8a70", "#c46210", "#5b6fb5", "#a83b6e", "#7a7a2a", "#3b8ea5"]
 FEW_STEPS = 12
 """Steps up to which each has a tick: Vega would put ticks between them."""
@@ -144,7 +144,7 @@ def scores_figure(scores: list[dict]) -> altair.TopLevelMixin | str:
                 altair.Tooltip("high:Q", format=".1%"),
             ],
         )
-        intervals = base.mark_rule(strokeWidth=3, opacity=0.55).encode(x=axis, x2="high:Q")
+        intervals = base.mark_rule(strokeWidth=3, opacity=0.8).encode(x=axis, x2="high:Q")
         points = base.mark_point(filled=True, size=110, opacity=1).encode(
             x="score:Q",
             shape=altair.Shape(

@@ -10,7 +10,7 @@ import altair
 import jinja2
 from markupsafe import Markup
 
-from selfalign.report import figures
+from selfalign.report import figures, words
 from selfalign.report.packing import clean
 from selfalign.report.text import FILTERS, visible
 
@@ -33,7 +33,8 @@ def render(content: dict, charts: dict[str, altair.TopLevelMixin | str], data: d
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, finalize=shown,
         undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters.update(FILTERS)
+    environment.filters.update({**FILTERS, "anchor": words.anchor})
+    environment.globals.update(glossary=words.WORDS, hints=words.HINTS)
     scripts = [Markup(text) for text in script_texts(charts)]
     return environment.get_template("report.html.jinja").render(
         **content,

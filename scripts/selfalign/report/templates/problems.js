@@ -43,7 +43,7 @@ async function startProblems(host) {
     const side = (name) => {
       const result = entry().results[name][row.number];
       return element("div", {},
-        element("h4", {}, name), result ? verdictBadge(result[1], result[0]) : null,
+        element("h4", { class: "name" }, name), result ? verdictBadge(result[1], result[0]) : null,
         result && result[4] > 1 ? ` ${result[3]} of ${result[4]} samples passed` : "",
         result && result[2] ? element("p", { class: "dim" }, result[2]) : null,
         box(answer.answers[name] ?? "no answer"));
