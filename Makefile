@@ -53,7 +53,7 @@ else
 endif
 
 status: ## where a run is: stages, rows, failures, time left, from the files alone
-	@PYTHONPATH=scripts $(PYTHON) scripts/status.py $(if $(CONFIG),--config $(CONFIG))
+	@PYTHONPATH=scripts $(or $(PLANNER),$(PYTHON)) scripts/status.py $(if $(CONFIG),--config $(CONFIG))
 
 unit: setup ## the fast tests
 	@$(PYTEST) tests/unit

@@ -543,3 +543,22 @@ def test_a_card_carries_its_scores_as_metadata_only_for_whole_benchmarks():
     )
     without = ModelCard(card_with_scores("---\nlicense: mit\n---\n# other\n", "other", rows))
     assert without.data.eval_results is None and "None." in without.text
+
+
+def test_gpu_hours_are_those_of_engines_and_trainings_on_gpus(tmp_path):
+    path = tmp_path / "results" / "generators" / "gen" / "tasks" / "0-of-1.usage.json"
+    spent = {"requests": 1, "reused": 0, "prompt_tokens": 1, "cached_prompt_tokens": 0, "output_tokens": 1}
+    write_json(path, {**spent, "seconds": 1800.0, "gpus": 4})
+    usage = costs.usage_rows([str(path)], {})
+    runs = {
+        "a": {"device": "NVIDIA H200", "processes": 8, "seconds": 3600.0},
+        "b": {**TRAINING, "device": "CPU x86_64"},
+    }
+    assert costs.totals(usage, [], runs)["gpu_hours"] == 10.0
+    assert costs.totals([], [], {})["gpu_hours"] is None
+
+
+def test_slurm_s_own_figures_are_the_newest_report_s(tmp_path):
+    assert costs.efficiency(tmp_path) == ([], [])
+    (tmp_path / "efficiency_report_1.csv").write_text("JobName,CPU Efficiency (%)\na,12\n")
+    assert costs.efficiency(tmp_path) == (["JobName", "CPU Efficiency (%)"], [["a", "12"]])
