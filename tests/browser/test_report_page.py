@@ -64,10 +64,12 @@ def test_every_link_filter_and_button_works(opened, plain):
     explorer.locator("button.open").first.focus()
     page.keyboard.press("Enter")
     dialog.locator(".step").first.wait_for()
-    assert dialog.get_by_text("2 samples and their verdicts").is_visible() and "#pair/p" in page.url
+    expect(dialog.get_by_text("2 samples and their verdicts")).to_be_visible()
+    expect(page).to_have_url(re.compile("#pair/p"))
     address = page.url
     page.keyboard.press("Escape")
-    assert not dialog.is_visible() and "#pair" not in page.url
+    expect(dialog).not_to_be_visible()
+    expect(page).not_to_have_url(re.compile("#pair"))
     explorer.get_by_role("searchbox").fill("")
     page.get_by_label("Pages of Pairs").get_by_label("Next Page").click()
     for button in page.locator("button[data-dropped]").all():
@@ -185,5 +187,5 @@ def test_74000_pairs_and_ten_checkpoints_open_within_two_cpu_seconds(browser, op
     assert "opens to its whole lineage" in report.page.locator("#show ~ p").first.text_content()
     explorer.get_by_label("opens").select_option("summary")
     explorer.locator("button.open").first.click()
-    report.page.locator("dialog pre").filter(has_text="train.jsonl").wait_for()
+    report.page.locator("dialog pre").filter(has_text="lineage.py --pair p").wait_for()
     report.quiet()

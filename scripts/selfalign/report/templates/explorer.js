@@ -61,8 +61,8 @@ async function startExplorer(host) {
 /** What is known of a pair whose lineage did not fit into the page. */
 function brief(row) {
   return [
-    element("p", {}, `The page carries the whole lineage of a sample only. This pair is line by its id in results/datasets/${row.dataset}/train.jsonl:`),
-    box(`grep '"id":"${row.id}"' results/datasets/${row.dataset}/train.jsonl | python3 -m json.tool`, false),
+    element("p", {}, `The page carries the whole lineage of a sample only. This command prints it for any pair:`),
+    box(`.venv/bin/python scripts/lineage.py --pair ${row.id}`, false),
     element("p", {}, `Concepts: ${row.concepts || "none"}`),
     element("p", {}, badge(row.category), badge(row.difficulty), badge(row.concept_group), badge(row.corpus), badge(row.licence), badge(row.verdict)),
   ];
