@@ -15,14 +15,16 @@ PYTEST := $(PYTHON) -m pytest
 # Nothing from outside .venv: neither a user's own packages nor a path set for another project.
 export PYTHONNOUSERSITE := 1
 unexport PYTHONPATH PYTHONHOME
+# Bars of progress where a person looks on and the plugin is there; Snakemake's own lines otherwise.
+LOGGER := $(shell [ -t 2 ] && $(PYTHON) -c 'import snakemake_logger_plugin_rich' 2>/dev/null && echo --logger rich)
 CONFIGFILE := $(if $(CONFIG),--configfile $(CONFIG))
 SOURCES := scripts tests setup containers
 RULES := Snakefile rules/*.smk
 
 TEST_CLUSTER := $(if $(SELFALIGN_SITE),yes,$(if $(filter 0,$(shell id -u)),yes))
 
-.PHONY: help setup run plan test unit cluster-shared cluster-test cluster-bench lint format docs locks containers \
-	cluster sandbox sandbox-check model bench clean
+.PHONY: help setup run status plan test unit cluster-shared cluster-test cluster-bench lint format docs locks containers \
+	cluster browser sandbox sandbox-check model bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -32,23 +34,26 @@ setup: ## install what is missing: system tools, .venv
 	@setup/environment.sh .venv local-$(ACCELERATOR) dev
 
 run: setup ## make everything of config.yaml (or CONFIG=file), print the scores
-	@$(SNAKEMAKE) --cores $(CORES) $(CONFIGFILE) $(TARGET)
-	@case $(TARGET) in all|report) cat results/report/summary.txt ;; esac
+	@$(SNAKEMAKE) --cores $(CORES) $(CONFIGFILE) $(LOGGER) $(TARGET)
+	@case $(TARGET) in all|report) cat results/report/summary.md ;; esac
 
 # On a login node the small environment is enough.
 PLANNER := $(firstword $(wildcard .venv/bin/python .venv-cluster/bin/python))
 plan: $(if $(PLANNER),,setup) ## what a study will cost (CONFIG=file, GPUS=n, JSON=1), before anything is submitted
 	@PYTHONPATH=scripts $(or $(PLANNER),$(PYTHON)) scripts/plan.py $(if $(CONFIG),--config $(CONFIG)) $(if $(GPUS),--gpus $(GPUS)) $(if $(JSON),--json)
 
-test: setup cluster sandbox model lint ## set up, then check the code and run all tests
+test: setup cluster browser sandbox model lint ## set up, then check the code and run all tests
 	@containers/build.sh workflow
-	@$(PYTEST) tests/unit tests/security tests/workflow
+	@$(PYTEST) tests/unit tests/browser tests/security tests/workflow
 ifeq ($(TEST_CLUSTER),yes)
 	@$(PYTEST) tests/cluster
 else
 	@echo 'NOT RUN: the tests on a SLURM cluster. As root, make test starts a SLURM of its own; on a cluster:' >&2
 	@echo '         SELFALIGN_SITE=/path/to/your/site.yaml make cluster-test' >&2
 endif
+
+status: ## where a run is: stages, rows, failures, time left, from the files alone
+	@PYTHONPATH=scripts $(or $(PLANNER),$(PYTHON)) scripts/status.py $(if $(CONFIG),--config $(CONFIG))
 
 unit: setup ## the fast tests
 	@$(PYTEST) tests/unit
@@ -95,6 +100,9 @@ cluster-test: cluster-shared sandbox model ## the workflow on your cluster (SELF
 
 cluster-bench: cluster-shared ## what a job costs on the cluster, with and without groups
 	@$(PYTHON) tests/bench/cluster.py
+
+browser: ## the browser in which tests open the report
+	@setup/browser.sh
 
 bench: setup model ## measurements (tests/bench): seeds, generation
 	@$(SNAKEMAKE) --cores $(CORES) --quiet all -- resources/corpora/utilities/corpus.json

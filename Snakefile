@@ -23,6 +23,11 @@ include: "rules/evaluation.smk"
 include: "rules/report.smk"
 
 
+# The end of each failed job's log, and how to see more of it.
+onerror:
+    print(*failure_lines(log), sep="\n", file=sys.stderr)
+
+
 localrules:
     all,
     seeds,

@@ -16,6 +16,7 @@ from snakemake.settings.types import DeploymentMethod
 from selfalign.backends import engine_gpus
 from selfalign.config import resolve_config
 from selfalign.errors import UserError
+from selfalign.failures import report as failure_lines
 from selfalign.fewshots import prompt_fingerprint
 from selfalign import ROOT
 from selfalign.cluster.guard import guard
@@ -338,17 +339,28 @@ def report_inputs(wildcards):
         ],
         "usage": [
             *expand("results/generators/{generator}/{stage}/{shard}.usage.json", stage=stages, **names),
-            *evaluation_usage(),
+            *evaluation_files("usage.json"),
         ],
         "pairs": expand("results/datasets/{dataset}/train.jsonl", dataset=config["datasets"]),
         "training": expand("results/checkpoints/{checkpoint}/training.json", checkpoint=config["checkpoints"]),
         "scores": evaluation_results(),
+        "completions": evaluation_files("jsonl"),
+        "problems": BENCHMARKS if evaluation_results() else [],
+        "rejected": [
+            *expand("results/seeds/{folder}/{corpus}.rejected.jsonl", folder=folders, corpus=corpora),
+            "results/seeds/seeds.rejected.jsonl",
+            *expand("results/generators/{generator}/{stage}/{shard}.rejected.jsonl", stage=stages, **names),
+            *expand("results/generators/{generator}/unique_tasks.rejected.jsonl", generator=generators),
+            *expand("results/datasets/{dataset}/rejected.jsonl", dataset=config["datasets"]),
+        ],
+        "cards": expand("results/checkpoints/{checkpoint}/README.md", checkpoint=config["checkpoints"]),
+        "earlier": config["report"]["compare_with"] or [],
     }
 
 
-def evaluation_usage():
+def evaluation_files(suffix):
     return [
-        f"results/evaluation/{candidate}/{benchmark}/completions/{i}-of-{spec['shards']}.usage.json"
+        f"results/evaluation/{candidate}/{benchmark}/completions/{i}-of-{spec['shards']}.{suffix}"
         for candidate in candidates()
         for benchmark, spec in config["evaluation"]["benchmarks"].items()
         for i in range(spec["shards"])

@@ -31,12 +31,32 @@ rule write_report:
     input:
         unpack(report_inputs),
     output:
-        html=report("results/report/report.html", caption="../report/report.rst", category="Report"),
-        scores_figure=report("results/report/scores.svg", caption="../report/scores.rst", category="Scores"),
-        scores=report("results/report/scores.csv", caption="../report/scores.rst", category="Scores"),
-        funnel=report("results/report/funnel.svg", caption="../report/funnel.rst", category="Data"),
-        loss=report("results/report/loss.svg", caption="../report/loss.rst", category="Training"),
-        summary="results/report/summary.txt",
+        html=report(
+            "results/report/report.html",
+            caption="../report/report.rst",
+            category="Report",
+            labels={"what": "whole report"},
+        ),
+        summary=report(
+            "results/report/summary.md", caption="../report/report.rst", category="Report", labels={"what": "summary"}
+        ),
+        numbers="results/report/report.json",
+        scores_figure=report(
+            "results/report/scores.svg", caption="../report/scores.rst", category="Scores", labels={"what": "figure"}
+        ),
+        scores=report(
+            "results/report/scores.csv", caption="../report/scores.rst", category="Scores", labels={"what": "table"}
+        ),
+        funnel=report(
+            "results/report/funnel.svg", caption="../report/funnel.rst", category="Data", labels={"what": "funnel"}
+        ),
+        loss=report(
+            "results/report/loss.svg",
+            caption="../report/loss.rst",
+            category="Training",
+            labels={"what": "training loss"},
+        ),
+        cards=expand("results/report/cards/{checkpoint}.md", checkpoint=config["checkpoints"]),
     log:
         "results/run/logs/write_report.log",
     conda:

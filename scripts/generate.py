@@ -47,6 +47,7 @@ class Usage:
     engine_start_seconds: float = 0.0
     engine: str = ""
     engine_version: str = ""
+    gpus: int = 0
 
     @property
     def cached_share(self) -> float:
@@ -215,6 +216,8 @@ def generate(
     finally:
         engine.close()
     spent.engine_version = engine.version
+    # An endpoint's GPUs are somebody else's.
+    spent.gpus = getattr(engine, "gpus", 0)
     progress.end()
     return results
 

@@ -1,17 +1,39 @@
 """The page: complete, honest, self-contained, and deaf to what a model wrote."""
 
+import base64
 import copy
 import csv
+import gzip
+import hashlib
+import json
 import re
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import pytest
+from huggingface_hub import ModelCard
 
 import write_report
+from selfalign.cards.scores import card_with_scores
 from selfalign.datasets.census import in_order
 from selfalign.io import write_json, write_jsonl
-from selfalign.report import costs, examples, figures, funnel, paths, rates, scores, text, warnings
+from selfalign.report import (
+    compare,
+    costs,
+    figures,
+    funnel,
+    packing,
+    page,
+    pairs,
+    paths,
+    problems,
+    rates,
+    rejects,
+    scores,
+    tasks,
+    text,
+    warnings,
+)
 
 HOSTILE = "<script>alert('x')</script> \"quoted\" & <img src=x onerror=y> \u202egnp.exe \x1b[31m\x00\ud800 {{ 7 * 7 }} ``` </pre></svg>"
 CONFIG = {
@@ -47,7 +69,11 @@ def result(candidate, passed, of=164, **more):
     found = {
         "candidate": candidate, "benchmark": "humaneval", "problems": 16, "of": of, "samples": 1, "correct": passed,
         "pass_at_1": passed / 16, "interval95": [max(0, passed / 16 - 0.2), min(1, passed / 16 + 0.2)], "truncated": 0,
-        "verdicts": {"passed": passed, "error": 16 - passed}, "per_problem": [],
+        "verdicts": {"passed": passed, "error": 16 - passed}, "kind": "humaneval",
+        "per_problem": [
+            {"task_id": f"HumanEval/{n}", "passed": n < passed, "verdict": "passed" if n < passed else "error", "reason": ""}
+            for n in range(16)
+        ],
     }  # fmt: skip
     if candidate == "tuned":
         found["comparison"] = {"gained": 2, "lost": 1, "difference": 1 / 16, "interval95": [-0.1, 0.2], "p_value": 1.0}
@@ -81,7 +107,10 @@ class Run:
         }  # fmt: skip
         pair = {"id": "p", "instruction": HOSTILE, "response": HOSTILE, "tests": HOSTILE, "lineage": lineage}
         self.rows("seeds", "seeds/shards/0-of-1.jsonl", [seed])
-        task = {"id": "t", "category": "function", "difficulty": "easy", "instruction": HOSTILE}
+        task = {
+            "id": "t", "seed_id": "s", "category": "function", "difficulty": "easy", "instruction": HOSTILE,
+            "concepts": [HOSTILE],
+        }  # fmt: skip
         self.rows("unique_tasks", f"{generator}/unique_tasks/0-of-1.jsonl", [task])
         self.rows("responses", f"{generator}/responses/0-of-1.jsonl", [response, {**response, "id": "r2", "sample": 1}])
         failed = {**verdict, "response_id": "r2", "passed": False, "verdict": "timeout"}
@@ -101,6 +130,13 @@ class Run:
         self.json("training", "checkpoints/tuned/training.json", TRAINING)
         self.json("scores", "evaluation/tuned/humaneval.json", result("tuned", 5))
         self.json("scores", "evaluation/base/humaneval.json", result("base", 4))
+        for candidate in ("base", "tuned"):
+            answer = {"benchmark": "humaneval", "task_id": "HumanEval/4", "sample": 0, "solution": HOSTILE}
+            self.rows("completions", f"evaluation/{candidate}/humaneval/completions/0-of-1.jsonl", [answer])
+        problem = {"benchmark": "humaneval", "task_id": "HumanEval/4", "prompt": HOSTILE, "tests": HOSTILE}
+        self.rows("problems", "benchmarks/humaneval.jsonl", [problem])
+        dropped = {"id": "d", "stage": "mine", "reason": "too_long", "detail": HOSTILE, "row": {"code": HOSTILE}}
+        write_jsonl(self.results / "seeds/mined/corpus.rejected.jsonl", [dropped])
         self.json("manifest", "run/manifest.json", MANIFEST)
         benchmark = self.results / "run/benchmarks/generate_responses/gen/0-of-1.tsv"
         benchmark.parent.mkdir(parents=True)
@@ -116,11 +152,11 @@ class Run:
 
     def write(self):
         names = {
-            "html": "report.html", "summary": "summary.txt", "scores": "scores.csv", "funnel": "funnel.svg",
+            "html": "report.html", "numbers": "report.json", "summary": "summary.md", "scores": "scores.csv", "funnel": "funnel.svg",
             "scores_figure": "scores.svg", "loss": "loss.svg",
         }  # fmt: skip
         outputs = {name: str(self.results / "report" / file) for name, file in names.items()}
-        write_report.main(self.config, self.inputs, str(self.results / "run/benchmarks"), outputs)
+        write_report.main(self.config, self.inputs, str(self.results / "run"), outputs)
         return {name: open(path, encoding="utf-8", newline="").read() for name, path in outputs.items()}
 
 
@@ -153,32 +189,46 @@ class Page(HTMLParser):
         self.tags.append((tag, dict(attributes)))
 
     def handle_data(self, data):
-        if "style" not in self.open:
+        if not {"style", "script"} & set(self.open):
             self.text += data
 
 
+def packed(html, name):
+    """What the page carries under a name."""
+    text = re.search(f'id="data-{name}">([^<]*)<', html).group(1)
+    return json.loads(gzip.decompress(base64.b64decode(text)))
+
+
+SHOWN = (
+    HOSTILE.replace("\u202e", "\\u202e")
+    .replace("\x1b", "\\u001b")
+    .replace("\x00", "\\u0000")
+    .replace("\ud800", "\\ud800")
+)
+
+
 def test_nothing_that_a_model_wrote_becomes_markup(outputs):
-    page = Page(outputs["html"])
-    assert not {tag for tag, _ in page.tags} & {"script", "img", "iframe", "object", "embed", "link", "base", "form"}
-    assert not [name for _, attributes in page.tags for name in attributes if name.startswith("on")]
-    shown = (
-        HOSTILE.replace("\u202e", "\\u202e")
-        .replace("\x1b", "\\u001b")
-        .replace("\x00", "\\u0000")
-        .replace("\ud800", "\\ud800")
-    )
-    # Summary and text of the task, text of two samples and their reasons and errors, two titles of the seed's package.
-    assert page.text.count(shown) >= 8, "hostile text is not shown as it is"
-    assert "{{ 7 * 7 }}" in page.text, "model-written text was taken for a template"
+    page_ = Page(outputs["html"])
+    assert not {tag for tag, _ in page_.tags} & {"img", "iframe", "object", "embed", "link", "base", "form"}
+    assert not [name for _, attributes in page_.tags for name in attributes if name.startswith("on")]
+    assert page_.text.count(SHOWN) >= 1, "the source of the pairs is not shown as it is"
     for name in ("html", "summary", "scores", "funnel"):
         assert not re.search("[\x00\x1b\u202e]", outputs[name]), name
+    for name in ("pairs", "rejects", "lineages-0", "answers-0"):
+        carried = json.dumps(packed(outputs["html"], name), ensure_ascii=False)
+        assert not re.search("[\x00\x1b\u202e]", carried) and "\\\\u202e" in carried, name
 
 
-def test_a_policy_forbids_scripts_and_loading(outputs):
+def test_only_scripts_of_the_page_run_and_nothing_is_loaded(outputs):
     policy = next(
         a["content"] for tag, a in Page(outputs["html"]).tags if a.get("http-equiv") == "Content-Security-Policy"
     )
-    assert "default-src 'none'" in policy and "script-src" not in policy
+    directives = {part.split()[0]: part.split()[1:] for part in policy.split(";")}
+    assert directives["default-src"] == ["'none'"] and "connect-src" not in directives
+    scripts = re.findall("<script>(.*?)</script>", outputs["html"], re.S)
+    hashes = {f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in scripts}
+    assert set(directives["script-src"]) == hashes and len(scripts) == 4
+    assert all(a.get("type") == "application/gzip" for tag, a in Page(outputs["html"]).tags if tag == "script" and a)
 
 
 def test_the_page_is_self_contained_and_its_links_lead_somewhere(outputs):
@@ -189,15 +239,15 @@ def test_the_page_is_self_contained_and_its_links_lead_somewhere(outputs):
         for name in ("src", "href", "xlink:href", "data", "poster", "srcset"):
             value = attributes.get(name)
             assert not value or (value.startswith("#") and value[1:] in ids), (tag, name, value)
-    assert "@import" not in outputs["html"]
-    assert all(address.startswith("#") for address in re.findall(r"url\(\s*['\"]?([^)]*)", outputs["html"]))
+    styles = re.search("<style>(.*?)</style>", outputs["html"], re.S).group(1)
+    assert "@import" not in styles and "url(" not in styles
 
 
 def test_the_page_answers_in_the_order_in_which_a_reader_asks(outputs):
-    headings = re.findall(r"<h2[^>]*>(.*?)</h2>", outputs["html"])
+    headings = re.findall(r"<h2[^>]*>(.*?)</h2>", outputs["html"].split("<script")[0])
     assert headings == [
-        "Did it work?", "What happened to the data?", "Show me", "What did it cost?", "Training",
-        "Can I trust and repeat it?",
+        "Did it work?", "What happened to the data?", "Show me", "What did it cost?", "Can I trust and repeat it?",
+        "What next?", "Words used here", "Details",
     ]  # fmt: skip
 
 
@@ -205,7 +255,7 @@ def test_scores_losses_costs_and_hashes_are_on_the_page(outputs):
     shown = " ".join(Page(outputs["html"]).text.split())
     for figure in (
         "16 of 164", "31.2 %", "25.0 % → 31.2 %", "+6.2 points", "−10.0 to +20.0", "1.000",
-        "5 no docstring", "the function has no docstring", "1 truncated", "1 not qualified",
+        "5 no docstring", "the function has no docstring", "1 truncated", "1 too long", "1 not qualified",
         "50.0 %", "the limit of CPU seconds", "90.0 %", "3,400 MB", "12.5 s", "1.250", "1.125", "1,234",
         "abc", "789", "123", "456", "c0de", "d47a", "fff", "1234abcd", "3.11.7", "numpy 2.0",
     ):  # fmt: skip
@@ -264,7 +314,7 @@ def test_a_run_without_held_out_pairs_and_with_several_samples_a_problem(run):
 
 def test_every_step_of_a_short_training_has_one_tick():
     curve = [{"step": step, "loss": 2.0 - step / 10} for step in (1, 2, 3)]
-    ticks = re.findall(r">(\d+)</text>", figures.loss_figure({"tuned": {"loss_curve": curve}}))
+    ticks = re.findall(r">(\d+)</text>", figures.svg(figures.loss_figure({"tuned": {"loss_curve": curve}})))
     assert ticks == ["1", "2", "3"]
 
 
@@ -324,7 +374,7 @@ def test_the_funnel_keeps_generators_apart_and_sums_shards(tmp_path):
         ("generator", "one", 5, 4, 1),
         ("generator", "two", 5, 0, 5),
     ]
-    drawing = figures.funnel_figure(groups)
+    drawing = figures.svg(figures.funnel_figure(groups))
     assert "one: Write tasks" in drawing and "two: Write tasks" in drawing
 
 
@@ -336,7 +386,10 @@ def test_a_path_tells_what_a_file_belongs_to():
 
 
 def test_rates_are_counted_by_what_the_task_was(run):
-    found = rates.pass_rates(run.inputs["unique_tasks"], run.inputs["verdicts"])
+    files = run.inputs["unique_tasks"]
+    properties = tasks.properties(files, run.inputs["seeds"], tasks.groups_of(files))
+    assert properties["t"]["length"] == "under 25 words" and properties["t"]["corpus"] == "unknown"
+    found = rates.pass_rates(properties, run.inputs["verdicts"])
     for kind, name in (("category", "function"), ("difficulty", "easy"), ("generator", "gen")):
         assert [(row["name"], row["responses"], row["passed"], row["share"]) for row in found[kind]] == [
             (name, 2, 1, 0.5)
@@ -345,31 +398,92 @@ def test_rates_are_counted_by_what_the_task_was(run):
     assert in_order(["medium", "class", "hard", "easy"]) == ["easy", "medium", "hard", "class"]
 
 
-def test_examples_are_of_different_kinds_and_open_only_their_shards(tmp_path):
+def test_concept_groups_pass_over_words_that_nearly_all_tasks_have():
+    listed = [["string parsing", f"dates {n}"] for n in range(8)] + [["string parsing", "graphs"]] * 2 + [["heap"]]
+    groups = tasks.ConceptGroups(listed)
+    assert groups.of(["String Parsing", "graph search"]) == "graph" and groups.of(["string"]) == tasks.OTHER
+    assert groups.of([]) == tasks.OTHER
+
+
+def test_lineages_are_of_different_kinds_and_say_why(tmp_path):
     kinds = [("class", "easy"), ("class", "easy"), ("function", "easy"), ("function", "hard")]
-    pairs = [
+    rows = [
         {"id": str(n), "lineage": {"seed_id": f"s{n}", "task_id": f"t{n}", "category": kind[0], "difficulty": kind[1]}}
         for n, kind in enumerate(kinds)
     ]
-    write_jsonl(tmp_path / "train.jsonl", pairs)
+    path = tmp_path / "results" / "datasets" / "d" / "train.jsonl"
+    write_jsonl(path, rows)
+    texts = {"text": "", "solution": "", "tests": ""}
     stages = {"seeds": [], "responses": [], "verdicts": []}
     for n in range(4):
-        rows = {
+        for stage, row in {
             "seeds": {"id": f"s{n}", "origin": {"name": "f", "path": "p", "version": None, "zip": 1}},
-            "responses": {"id": f"r{n}", "task_id": f"t{n}", "sample": 0},
-            "verdicts": {"response_id": f"r{n}", "task_id": f"t{n}"},
-        }
-        for stage, row in rows.items():
-            path = tmp_path / stage / f"{n}-of-4.jsonl"
-            stages[stage].append(str(path))
-            write_jsonl(path, [row])
-    for stage in ("responses", "verdicts"):
-        (tmp_path / stage / "1-of-4.jsonl").write_text("a shard that no example is in")
-    found = examples.examples([str(tmp_path / "train.jsonl")], stages, 3)
-    assert [(e["pair"]["id"], e["seed"]["id"], e["samples"][0]["verdict"]["response_id"]) for e in found] == [
-        ("0", "s0", "r0"), ("2", "s2", "r2"), ("3", "s3", "r3"),
+            "responses": {"id": f"r{n}", "task_id": f"t{n}", "sample": 0, **texts},
+            "verdicts": {"response_id": f"r{n}", "task_id": f"t{n}", "passed": True, "verdict": "passed"},
+        }.items():
+            stages[stage].append(str(tmp_path / stage / f"{n}-of-4.jsonl"))
+            write_jsonl(stages[stage][-1], [row])
+    found = list(pairs.lineages([str(path)], stages, {"d": "passing"}))
+    assert [(e["pair"]["id"], e["seed"]["id"], e["samples"][0]["id"]) for e in found] == [
+        ("0", "s0", "r0"), ("2", "s2", "r2"), ("3", "s3", "r3"), ("1", "s1", "r1"),
     ]  # fmt: skip
-    assert found[0]["origin"] == [("path", "p"), ("name", "f"), ("zip", 1)]
+    assert found[0]["origin"] == [["path", "p"], ["name", "f"], ["zip", 1]]
+    assert found[0]["why"].startswith("1 of 1 samples qualified under the policy “passing”. It was the only one")
+
+
+def test_what_does_not_fit_is_left_out_chunk_by_chunk():
+    entries = [{"n": n, "text": str(n) * 50} for n in range(10)]
+    all_of_it = list(packing.chunks(entries, 4, 10**6))
+    assert [number for number, _ in all_of_it] == [4, 4, 2]
+    budget = len(all_of_it[0][1]) + len(all_of_it[1][1])
+    assert [number for number, _ in packing.chunks(entries, 4, budget)] == [4, 4]
+    assert json.loads(gzip.decompress(base64.b64decode(all_of_it[2][1])))[1]["n"] == 9
+
+
+def test_dropped_rows_are_read_until_every_reason_has_its_examples(tmp_path):
+    folder = tmp_path / "results" / "generators" / "gen" / "tasks"
+    counted = str(folder / "0-of-1.counts.json")
+    write_json(counted, counts("tasks", 9, 1, empty=6, no_code=1))
+    lines = [{"id": f"e{n}", "reason": "empty", "row": {"answer": "x" * 9000}} for n in range(6)]
+    write_jsonl(folder / "0-of-1.rejected.jsonl", [*lines, {"id": "n", "reason": "no_code", "detail": "d", "row": {}}])
+    with open(folder / "0-of-1.rejected.jsonl", "a") as stream:
+        stream.write("never read")
+    found = rejects.examples([counted])
+    assert {key: len(rows) for key, rows in found.items()} == {
+        "generator/gen/tasks/empty": rejects.EXAMPLES,
+        "generator/gen/tasks/no_code": 1,
+    }
+    assert len(found["generator/gen/tasks/empty"][0]["fields"][0][1]) < 4000
+
+
+def test_problems_on_which_models_differ_come_first(run):
+    results = [result("base", 4), result("tuned", 5)]
+    table = problems.outcomes([{**row, "base": ""} for row in results], {("humaneval", "HumanEval/4"): (0, 0)})
+    assert table["humaneval"]["results"]["tuned"][4][:2] == [True, "passed"]
+    assert table["humaneval"]["results"]["base"][4][0] is False and table["humaneval"]["places"][4] == [0, 0]
+    listed = list(problems.answers(results, run.inputs["problems"], run.inputs["completions"]))
+    assert [(entry["task_id"], sorted(entry["answers"])) for entry in listed] == [("HumanEval/4", ["base", "tuned"])]
+
+
+def test_two_checkpoints_are_compared_problem_by_problem_and_corrected_for_their_number():
+    rows = [{**result(name, passed), "base": "base"} for name, passed in (("a", 4), ("b", 9), ("c", 9))]
+    found = compare.checkpoints([*rows, {**result("base", 1), "base": ""}])
+    assert [(row["first"], row["second"], row["gained"], row["lost"]) for row in found] == [
+        ("a", "b", 5, 0), ("a", "c", 5, 0), ("b", "c", 0, 0),
+    ]  # fmt: skip
+    assert compare.holm([0.01, 0.04, 0.03]) == [0.03, 0.06, 0.06]
+
+
+def test_an_earlier_run_is_compared_in_config_rows_and_scores(run, outputs):
+    earlier = json.loads(outputs["numbers"])
+    earlier["config"]["datasets"]["passing"]["policy"] = "random"
+    earlier["funnels"][0]["rows"][0]["kept"] = 3
+    write_json(run.folder / "earlier.json", earlier)
+    run.inputs["earlier"] = [str(run.folder / "earlier.json")]
+    changed = json.loads(run.write()["numbers"])["earlier"]
+    assert changed["config"] == [["datasets.passing.policy", "random", "passing"]]
+    assert changed["funnel"] == [["seeds: Mine functions", "3 of 10", "4 of 10"]]
+    assert changed["scores"] == changed["versions"] == []
 
 
 def test_costs_are_summed_over_shards_and_bear_jobs_that_were_not_measured(tmp_path):
@@ -405,8 +519,8 @@ def test_invisible_characters_are_written_out_and_long_text_is_cut():
     assert len(cut) < 21_000 and cut.endswith("[… 980,000 more characters]")
 
 
-def test_highlighted_code_is_escaped():
-    assert "<script>" not in text.code("</pre><script>x</script>") and "&lt;" in text.code("</pre><script>")
+def test_no_text_ends_the_script_that_holds_it():
+    assert "</script" not in page.harmless("a = '</script>'") and "<!--" not in page.harmless("b = '<!--'")
 
 
 @pytest.mark.parametrize(
@@ -415,3 +529,36 @@ def test_highlighted_code_is_escaped():
 )
 def test_durations(seconds, shown):
     assert text.duration(seconds) == shown
+
+
+def test_a_card_carries_its_scores_as_metadata_only_for_whole_benchmarks():
+    rows = [{**result("tuned", 5, of=16), "base": "base"}, {**result("tuned", 4), "benchmark": "part", "base": "base"}]
+    text = card_with_scores("---\nlicense: mit\nlibrary_name: transformers\n---\n\n# tuned\n", "tuned", rows)
+    card = ModelCard(text)
+    assert [(found.dataset_type, found.metric_value) for found in card.data.eval_results] == [
+        ("openai/openai_humaneval", 0.3125)
+    ]
+    assert (
+        card.data.license == "mit" and "| humaneval | 16 of 16 |" in card.text and "| part | 16 of 164 |" in card.text
+    )
+    without = ModelCard(card_with_scores("---\nlicense: mit\n---\n# other\n", "other", rows))
+    assert without.data.eval_results is None and "None." in without.text
+
+
+def test_gpu_hours_are_those_of_engines_and_trainings_on_gpus(tmp_path):
+    path = tmp_path / "results" / "generators" / "gen" / "tasks" / "0-of-1.usage.json"
+    spent = {"requests": 1, "reused": 0, "prompt_tokens": 1, "cached_prompt_tokens": 0, "output_tokens": 1}
+    write_json(path, {**spent, "seconds": 1800.0, "gpus": 4})
+    usage = costs.usage_rows([str(path)], {})
+    runs = {
+        "a": {"device": "NVIDIA H200", "processes": 8, "seconds": 3600.0},
+        "b": {**TRAINING, "device": "CPU x86_64"},
+    }
+    assert costs.totals(usage, [], runs)["gpu_hours"] == 10.0
+    assert costs.totals([], [], {})["gpu_hours"] is None
+
+
+def test_slurm_s_own_figures_are_the_newest_report_s(tmp_path):
+    assert costs.efficiency(tmp_path) == ([], [])
+    (tmp_path / "efficiency_report_1.csv").write_text("JobName,CPU Efficiency (%)\na,12\n")
+    assert costs.efficiency(tmp_path) == (["JobName", "CPU Efficiency (%)"], [["a", "12"]])

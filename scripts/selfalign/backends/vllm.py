@@ -65,6 +65,10 @@ class VllmBackend:
                 where=f"models.{model['name']}",
                 fix="look above in this log; if memory is short, give the job more or lower `context`",
             ) from error
+        from vllm.platforms import current_platform
+
+        ranks = self._engine.vllm_config.parallel_config.world_size
+        self.gpus: int = 0 if current_platform.is_cpu() else ranks
         self._tokenizer = self._engine.get_tokenizer()
         # Twice what runs at once: the scheduler always finds the next request waiting.
         self._in_flight = 2 * self._engine.vllm_config.scheduler_config.max_num_seqs

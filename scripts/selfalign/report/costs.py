@@ -3,6 +3,7 @@
 import csv
 from collections import Counter, defaultdict
 from pathlib import Path
+from statistics import median
 
 from selfalign.io import read_json
 from selfalign.report.paths import owner
@@ -26,6 +27,7 @@ def usage_rows(usage_files: list[str], memory: dict[str, float]) -> list[dict]:
     totals: dict[tuple[str, str], Counter] = defaultdict(Counter)
     for path in usage_files:
         figures = {key: value for key, value in read_json(path).items() if isinstance(value, int | float)}
+        figures["gpu_seconds"] = figures.get("gpus", 0) * figures["seconds"]
         totals[Path(path).parent.name, owner(path)[1]].update(figures)
     order = {stage: number for number, stage in enumerate(ORDER)}
     return [
@@ -37,7 +39,10 @@ def usage_rows(usage_files: list[str], memory: dict[str, float]) -> list[dict]:
 def cost(total: Counter) -> dict:
     prompt, output, seconds = total["prompt_tokens"], total["output_tokens"], total["seconds"]
     return {
-        **{key: total[key] for key in ("requests", "reused", "prompt_tokens", "output_tokens", "seconds")},
+        **{
+            key: total[key]
+            for key in ("requests", "reused", "prompt_tokens", "output_tokens", "seconds", "gpu_seconds")
+        },
         "cached_share": total["cached_prompt_tokens"] / prompt if prompt else None,
         "tokens_per_second": output / seconds if output and seconds else None,
         "engine_start_seconds": total.get("engine_start_seconds"),
@@ -64,6 +69,54 @@ def job_rows(folder: Path) -> list[dict]:
         for rule, jobs in sorted(found.items())
         if jobs
     ]
+
+
+def slowest(folder: Path, most: int = 15) -> list[dict]:
+    """The jobs that took longest: `rule`, `job` (generator and shard …), `seconds`, `memory_mb`, and `ratio` to the
+    median job of their rule (None for a rule's only job)."""
+    found = []
+    for path in sorted(folder.rglob("*.tsv")):
+        parts = path.relative_to(folder).with_suffix("").parts
+        with open(path, newline="", encoding="utf-8") as stream:
+            for row in csv.DictReader(stream, delimiter="\t"):
+                figures = {"seconds": number(row["s"]), "memory_mb": number(row["max_rss"])}
+                found.append({"rule": parts[0], "job": ", ".join(parts[1:]), **figures})
+    of_rule: dict[str, list[float]] = defaultdict(list)
+    for job in found:
+        of_rule[job["rule"]].append(job["seconds"])
+    for job in found:
+        middle = median(of_rule[job["rule"]])
+        job["ratio"] = job["seconds"] / middle if len(of_rule[job["rule"]]) > 1 and middle else None
+    return sorted(found, key=lambda job: (-job["seconds"], job["rule"], job["job"]))[:most]
+
+
+def totals(usage: list[dict], jobs: list[dict], trainings: dict[str, dict]) -> dict:
+    """Of the whole run: `job_seconds` (all jobs together), `prompt_tokens`, `cached_share`, `output_tokens`, `requests`,
+    `reused`, `gpu_hours` (training and generation on GPUs; None where no file names a GPU)."""
+    sums = {key: sum(row[key] for row in usage) for key in ("requests", "reused", "prompt_tokens", "output_tokens")}
+    cached = sum((row["cached_share"] or 0) * row["prompt_tokens"] for row in usage)
+    gpu = [row["gpu_seconds"] for row in usage if row.get("gpu_seconds")]
+    gpu += [
+        run["processes"] * run["seconds"]
+        for run in trainings.values()
+        if not run["device"].startswith("CPU") and "seconds" in run
+    ]
+    return {
+        **sums,
+        "job_seconds": sum(row["seconds"] for row in jobs),
+        "cached_share": cached / sums["prompt_tokens"] if sums["prompt_tokens"] else None,
+        "gpu_hours": sum(gpu) / 3600 if gpu else None,
+    }
+
+
+def efficiency(folder: Path) -> tuple[list[str], list[list[str]]]:
+    """(header, rows) of the newest efficiency report that the SLURM plugin left in a folder; empty without one."""
+    files = sorted(folder.glob("efficiency_report*.csv"), key=lambda path: path.stat().st_mtime)
+    if not files:
+        return [], []
+    with open(files[-1], newline="", encoding="utf-8") as stream:
+        rows = list(csv.reader(stream))
+    return (rows[0], rows[1:]) if rows else ([], [])
 
 
 def number(text: str | None) -> float:

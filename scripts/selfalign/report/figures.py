@@ -4,6 +4,8 @@ Text and axes have the colour of the text around them (`currentColor`), so that 
 alone it is black on nothing. Colours of marks are told apart by colour-blind readers and differ in lightness.
 """
 
+from functools import cache
+
 import altair
 import pandas
 import vl_convert
@@ -15,10 +17,12 @@ LABELS = 260
 NOTES = 170
 """Room for the notes to the right of the bars."""
 
-KEPT, LOST, BASE, TUNED = "#1f8a70", "#b9c0bd", "#8a97a6", "#1f8a70"
+KEPT, LOST, BASE, TUNED = "#1f8a70", "#a9b2ae", "#8a97a6", "#1f8a70"
 LINES = ["#1f8a70", "#c46210", "#5b6fb5", "#a83b6e", "#7a7a2a", "#3b8ea5"]
 FEW_STEPS = 12
 """Steps up to which each has a tick: Vega would put ticks between them."""
+
+MOST_POINTS = 400
 
 TEXT = {"labelColor": "currentColor", "titleColor": "currentColor", "labelFontSize": 12, "titleFontSize": 12}
 CONFIG = {
@@ -37,13 +41,28 @@ CONFIG = {
 }  # fmt: skip
 
 
-def svg(chart: altair.TopLevelMixin, name: str, description: str) -> str:
-    """The chart as SVG. Ids within start with `name`, so that several fit into one page."""
-    specification = chart.properties(description=description).to_dict()
-    text = vl_convert.vegalite_to_svg({**specification, "config": CONFIG})
-    for mark in ('id="', "url(#", 'href="#'):
-        text = text.replace(mark, f"{mark}{name}-")
-    return text
+def figures(content: dict) -> dict[str, altair.TopLevelMixin | str]:
+    """The report's charts by name; a sentence in place of a chart that has nothing to draw."""
+    return {
+        "scores": scores_figure(content["scores"]),
+        "funnel": funnel_figure(content["funnels"]),
+        "loss": loss_figure(content["trainings"]),
+    }
+
+
+def specification(chart: altair.TopLevelMixin) -> dict:
+    """Vega-Lite, with the report's style; the page and the SVG file draw the same one."""
+    return {**chart.to_dict(), "config": CONFIG}
+
+
+def svg(chart: altair.TopLevelMixin | str) -> str:
+    return nothing(chart) if isinstance(chart, str) else vl_convert.vegalite_to_svg(specification(chart))
+
+
+@cache
+def library() -> str:
+    """Vega, Vega-Lite and vega-embed as one script, for a page without a network."""
+    return vl_convert.javascript_bundle()
 
 
 def nothing(text: str) -> str:
@@ -54,19 +73,20 @@ def nothing(text: str) -> str:
     )
 
 
-def funnel_figure(groups: list[dict]) -> str:
+def funnel_figure(groups: list[dict]) -> altair.TopLevelMixin | str:
     """Bars of kept and lost rows by stage, as shares of what came in."""
     entries = [(group, row) for group in groups for row in group["rows"] if row["in"]]
     if not entries:
-        return nothing("No counts to draw.")
+        return "No counts to draw."
     several = len({group["name"] for group in groups if group["layer"] == "generator"}) > 1
     labels, data = [], []
     for group, row in entries:
         labels.append(f"{group['name']}: {row['title']}" if several and group["name"] else row["title"])
+        kept, where = row["kept"] / row["in"], {"stage": len(labels) - 1, "title": labels[-1]}
         note = f"{row['kept']:,} of {row['in']:,} {row['unit_in']}"
         data += [
-            {"stage": len(labels) - 1, "part": "kept", "share": row["kept"] / row["in"], "note": note},
-            {"stage": len(labels) - 1, "part": "dropped", "share": 1 - row["kept"] / row["in"], "note": ""},
+            {**where, "part": "kept", "share": kept, "rows": row["kept"], "note": note},
+            {**where, "part": "dropped", "share": 1 - kept, "rows": row["in"] - row["kept"], "note": ""},
         ]
     base = altair.Chart(pandas.DataFrame(data)).encode(
         y=altair.Y(
@@ -82,16 +102,19 @@ def funnel_figure(groups: list[dict]) -> str:
             legend=altair.Legend(orient="top"),
         ),
         order=altair.Order("part:N", sort="descending"),
+        tooltip=[altair.Tooltip("title:N", title="stage"), "part:N", altair.Tooltip("share:Q", format=".1%"), "rows:Q"],
     )  # fmt: skip
     notes = base.mark_text(align="left", dx=6).encode(x=altair.datum(1, type="quantitative"), text="note:N")
     chart = (bars + notes).properties(width=WIDTH - LABELS - NOTES, height=25 * len(labels))
-    return svg(chart, "funnel", "Share of the rows that each stage kept; the same figures are in the table below.")
+    return chart.properties(
+        description="Share of the rows that each stage kept; the same figures are in the table below."
+    )
 
 
-def scores_figure(scores: list[dict]) -> str:
+def scores_figure(scores: list[dict]) -> altair.TopLevelMixin | str:
     """pass@1 with its 95 % interval, a panel a benchmark."""
     if not scores:
-        return nothing("Nothing was evaluated.")
+        return "Nothing was evaluated."
     data = pandas.DataFrame(
         [
             {
@@ -114,33 +137,48 @@ def scores_figure(scores: list[dict]) -> str:
                 "candidate:N", title=None, sort=None, axis=altair.Axis(labelLimit=LABELS, ticks=False, minExtent=160)
             ),
             color=altair.Color("kind:N", scale=shown, title=None, legend=altair.Legend(orient="top")),
+            tooltip=[
+                "candidate:N",
+                altair.Tooltip("score:Q", title="pass@1", format=".1%"),
+                altair.Tooltip("low:Q", format=".1%"),
+                altair.Tooltip("high:Q", format=".1%"),
+            ],
         )
-        intervals = base.mark_rule(strokeWidth=3, opacity=0.55).encode(x=axis, x2="high:Q")
+        intervals = base.mark_rule(strokeWidth=3, opacity=0.8).encode(x=axis, x2="high:Q")
         points = base.mark_point(filled=True, size=110, opacity=1).encode(
             x="score:Q",
             shape=altair.Shape(
-                "kind:N", scale=altair.Scale(domain=shown.domain, range=["circle", "diamond"]), legend=None
+                "kind:N",
+                title=None,
+                scale=altair.Scale(domain=shown.domain, range=["circle", "diamond"]),
+                legend=altair.Legend(orient="top"),
             ),
         )
         title = altair.Title(panel, anchor="start", color="currentColor", fontSize=13)
         panels.append(
             (intervals + points).properties(title=title, width=WIDTH - 180, height=32 * part["candidate"].nunique())
         )
-    return svg(altair.vconcat(*panels), "scores", "pass@1 by model; the same figures are in the table below.")
+    return altair.vconcat(*panels).properties(description="pass@1 by model; the same figures are in the table below.")
 
 
-def loss_figure(trainings: dict[str, dict]) -> str:
+def thinned(points: list[dict]) -> list[dict]:
+    """At most some four hundred points of a curve, the last among them."""
+    step = len(points) // MOST_POINTS + 1
+    return points[::step] + (points[-1:] if (len(points) - 1) % step else [])
+
+
+def loss_figure(trainings: dict[str, dict]) -> altair.TopLevelMixin | str:
     """Training loss by optimizer step, a line a checkpoint."""
     data = pandas.DataFrame(
         [
             {"checkpoint": name, "step": point["step"], "loss": point["loss"]}
             for name, training in trainings.items()
-            for point in training["loss_curve"]
+            for point in thinned(training["loss_curve"])
         ],
         columns=["checkpoint", "step", "loss"],
     )
     if data.empty:
-        return nothing("Nothing was trained.")
+        return "Nothing was trained."
     names = list(dict.fromkeys(data["checkpoint"]))
     steps = sorted(set(data["step"]))
     ticks = altair.Axis(format="d", **({"values": steps} if len(steps) <= FEW_STEPS else {"tickMinStep": 1}))
@@ -154,5 +192,6 @@ def loss_figure(trainings: dict[str, dict]) -> str:
             "checkpoint:N", title=None, scale=altair.Scale(domain=names, range=LINES),
             legend=altair.Legend(orient="top") if len(names) > 1 else None,
         ),
+        tooltip=["checkpoint:N", "step:Q", altair.Tooltip("loss:Q", format=".4f")],
     )  # fmt: skip
-    return svg(chart.properties(width=WIDTH - 60, height=220), "loss", "Training loss by optimizer step.")
+    return chart.properties(width=WIDTH - 60, height=220, description="Training loss by optimizer step.")

@@ -87,6 +87,21 @@ def contamination(groups: list[dict]) -> list[dict]:
     ]
 
 
+def duplicates(groups: list[dict]) -> list[dict]:
+    """Rows dropped because they repeat another, by `kind` (the reason) and `where`, with `looked_at` and `rows`."""
+    return [
+        {
+            "kind": loss["reason"].replace("_", " "),
+            "where": f"{label(group)}, {entry['unit_kept']}" if group["name"] else entry["unit_kept"],
+            "looked_at": entry["in"],
+            "rows": loss["rows"],
+        }
+        for group, entry in rows(groups)
+        for loss in entry["losses"]
+        if "duplicate" in loss["reason"]
+    ]
+
+
 def failures(groups: list[dict]) -> Counter[str]:
     """Rows that no stage could judge, by stage: the machine's fault, not the row's."""
     found: Counter[str] = Counter()

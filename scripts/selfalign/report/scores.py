@@ -47,7 +47,7 @@ def headlines(scores: list[dict]) -> list[dict]:
                 "score": percent(row["pass_at_1"]),
                 "before": percent(before) if single else None,
                 "text": f"{meaning}: {points(comparison['difference'])} points, 95 % interval {points(low)} to {points(high)}; "
-                f"{comparison['gained']} problems gained, {comparison['lost']} lost",
+                f"problems gained: {comparison['gained']}, lost: {comparison['lost']}",
                 "problems": problems(row),
                 "limited": row["problems"] < row["of"],
             }
@@ -80,20 +80,3 @@ def scores_csv(scores: list[dict]) -> str:
             }
         )
     return stream.getvalue()
-
-
-def summary(scores: list[dict], warnings: list[str], html: str) -> str:
-    """The table of scores as plain text, with the path of the report."""
-    rows = [("benchmark", "model", "problems", "pass@1", "95 % interval", "against base")]
-    for row in scores:
-        low, high = row["interval95"]
-        comparison = row.get("comparison")
-        change = f"{points(comparison['difference'])} points, p = {comparison['p_value']:.2f}" if comparison else ""
-        evaluated = f"{row['problems']} of {row['of']}"
-        interval = f"{percent(low)} to {percent(high)}"
-        rows.append((row["benchmark"], row["candidate"], evaluated, percent(row["pass_at_1"]), interval, change))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    if not scores:
-        lines = ["Nothing was evaluated: the config names no checkpoint or no benchmark."]
-    return "\n".join(["", *lines, "", *(f"Note: {warning}" for warning in warnings), "", f"Report: {html}", ""])

@@ -2,11 +2,6 @@
 
 import re
 
-from markupsafe import Markup
-from pygments import highlight
-from pygments.formatters import HtmlFormatter
-from pygments.lexers import PythonLexer
-
 # What a browser would not show as it is: control characters, marks that reorder or hide the text around them, invisible
 # characters (the joiners of emoji and of Indic scripts apart), halves of surrogate pairs.
 UNSEEN = re.compile(
@@ -14,34 +9,20 @@ UNSEEN = re.compile(
     "\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
 MOST_CHARACTERS = 20_000
-FORMATTER = HtmlFormatter(nowrap=True, style="friendly")
-DARK_FORMATTER = HtmlFormatter(nowrap=True, style="github-dark")
 NOTHING = "–"
 
 
-def visible(text: object) -> str:
-    """Text with invisible characters written out as escapes, cut with a note when it is very long."""
+def visible(text: object, most: int = MOST_CHARACTERS) -> str:
+    """Text with invisible characters written out as escapes, cut with a note when it has more than `most` characters."""
     shown = str(text)
-    cut = len(shown) - MOST_CHARACTERS
-    shown = UNSEEN.sub(_escape, shown[:MOST_CHARACTERS].replace("\r\n", "\n"))
+    cut = len(shown) - most
+    shown = UNSEEN.sub(_escape, shown[:most].replace("\r\n", "\n"))
     return f"{shown}\n[… {cut:,} more characters]" if cut > 0 else shown
 
 
 def _escape(match: re.Match) -> str:
     number = ord(match.group())
     return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
-
-
-def code(text: object) -> Markup:
-    """Highlighted Python; Pygments escapes what it is given."""
-    return Markup(highlight(visible(text), PythonLexer(stripnl=False), FORMATTER))
-
-
-def code_styles() -> Markup:
-    """Style rules for :func:`code`, light and dark; their backgrounds are the page's."""
-    light, dark = (formatter.get_style_defs("pre") for formatter in (FORMATTER, DARK_FORMATTER))
-    rules = f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}"
-    return Markup("\n".join(line for line in rules.splitlines() if not line.startswith(("pre {", "pre{"))))
 
 
 def percent(value: float | None) -> str:
@@ -71,7 +52,4 @@ def megabytes(value: float | None) -> str:
     return NOTHING if not value else f"{value:,.0f} MB"
 
 
-FILTERS = {
-    "code": code, "percent": percent, "points": points, "amount": amount, "duration": duration,
-    "megabytes": megabytes,
-}  # fmt: skip
+FILTERS = {"percent": percent, "points": points, "amount": amount, "duration": duration, "megabytes": megabytes}

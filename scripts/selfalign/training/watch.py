@@ -21,6 +21,7 @@ class LossWatch(TrainerCallback):
 
     def __init__(self) -> None:
         self._told = 0.0
+        self._first: tuple[int, float] | None = None
 
     def on_log(self, args, state, control, logs=None, **kwargs):
         loss = (logs or {}).get("loss")
@@ -35,8 +36,14 @@ class LossWatch(TrainerCallback):
         last = state.global_step >= state.max_steps
         if state.is_world_process_zero and (last or time.monotonic() - self._told > LOG_SECONDS):
             self._told = time.monotonic()
+            self._first = self._first or (state.global_step, self._told)
             rate = logs.get("learning_rate", 0.0)
-            logger.info("step %d of %d: loss %.4f, rate %.2e", state.global_step, state.max_steps, loss, rate)
+            done, left = state.global_step - self._first[0], state.max_steps - state.global_step
+            seconds = (self._told - self._first[1]) / done * left if done else None
+            guess = "too early for an estimate" if seconds is None else f"about {seconds:.0f} s to go"
+            # The form that `make status` looks for, see selfalign.progress.
+            told = (state.global_step, state.max_steps, guess, loss, rate)
+            logger.info("%d of %d steps, %s; loss %.4f, rate %.2e", *told)
 
 
 def loss_curve(history: list[dict]) -> list[dict]:

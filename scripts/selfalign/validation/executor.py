@@ -8,6 +8,7 @@ from pathlib import Path
 from selfalign.io import read_json
 from selfalign.journal import Journal
 from selfalign.journal_batches import JournalBatches
+from selfalign.progress import counted
 from selfalign.rows import digest
 from selfalign.sandbox import Limits, Program, Result, Sandbox
 from selfalign.sandbox.engines import harness_version
@@ -61,7 +62,7 @@ class Executor:
                 Sandbox.open(self.image.parent, self.limits, self.engine, self.workers, **policy) as sandbox,
                 JournalBatches(self.store) as batches,
             ):
-                for program, result in zip(todo, sandbox.stream(todo), strict=True):
+                for program, result in counted(zip(todo, sandbox.stream(todo), strict=True), len(todo), "programs"):
                     results[program] = result
                     batches.add(keys[program], {"limits": limits, "result": asdict(result)})
                 self.spent |= {"engine": sandbox.engine, "layers": sandbox.layers}

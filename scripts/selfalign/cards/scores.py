@@ -1,0 +1,56 @@
+"""A checkpoint's card with what its evaluation said, in the form in which the hub reads scores."""
+
+from huggingface_hub import EvalResult, ModelCard
+
+from selfalign.datasets.card import table
+from selfalign.report.text import percent, points
+
+HUB_NAMES = {
+    "humaneval": ("openai/openai_humaneval", "HumanEval"),
+    "humaneval-plus": ("evalplus/humanevalplus", "HumanEval+"),
+    "mbpp-plus": ("evalplus/mbppplus", "MBPP+"),
+}
+"""Kind of benchmark -> its dataset on the hub, and the name that people know it by."""
+
+
+def card_with_scores(card: str, name: str, scores: list[dict]) -> str:
+    """The card with its scores: as metadata (`model-index`) where all of a benchmark was evaluated, and as a table.
+
+    Args:
+        card: text of the checkpoint's card.
+        name: the checkpoint.
+        scores: result files, see :func:`selfalign.report.scores.score_rows`.
+
+    Raises:
+        ValueError: huggingface_hub does not take the metadata.
+    """
+    made = ModelCard(card)
+    mine = [row for row in scores if row["candidate"] == name]
+    made.data.model_name = name
+    results = [result(row) for row in mine if row["problems"] == row["of"]]
+    if results:
+        made.data.eval_results = results
+    columns = ("benchmark", "problems", "pass@1", "95 % interval", "against the base model")
+    text = table("Evaluation", columns, map(line, mine))
+    made.text = f"{made.text.rstrip()}\n\n{text}"
+    return str(ModelCard(str(made))).rstrip() + "\n"
+
+
+def result(row: dict) -> EvalResult:
+    dataset, known_as = HUB_NAMES.get(row["kind"], (row["kind"], row["benchmark"]))
+    return EvalResult(
+        task_type="text-generation",
+        dataset_type=dataset,
+        dataset_name=known_as,
+        metric_type="pass@1",
+        metric_name="pass@1",
+        metric_value=round(row["pass_at_1"], 4),
+        verified=False,
+    )
+
+
+def line(row: dict) -> tuple[str, ...]:
+    comparison = row.get("comparison")
+    change = f"{points(comparison['difference'])} points, p = {comparison['p_value']:.2f}" if comparison else ""
+    interval = " to ".join(map(percent, row["interval95"]))
+    return row["benchmark"], f"{row['problems']} of {row['of']}", percent(row["pass_at_1"]), interval, change

@@ -1,0 +1,63 @@
+"""The report in a few lines of Markdown, for a terminal, a pull request or a README."""
+
+from collections.abc import Iterable
+
+from selfalign.datasets.card import cell
+from selfalign.report.text import amount, percent, points
+
+NOTHING_EVALUATED = "Nothing was evaluated: the config names no checkpoint or no benchmark."
+
+
+def summary(content: dict, html: str) -> str:
+    """Scores, rows by stage and what to know before quoting them.
+
+    Args:
+        content: see :func:`selfalign.report.collect.collect`.
+        html: path of the page.
+    """
+    parts = [
+        "## Self-alignment report",
+        "### Scores" if content["scores"] else NOTHING_EVALUATED,
+        table(
+            ("benchmark", "model", "problems", "pass@1", "95 % interval", "against base"), map(line, content["scores"])
+        ),
+        "### Rows",
+        table(("of", "stage", "in", "kept", "share"), funnel_lines(content["funnels"])),
+        "### Before you quote a number" if content["warnings"] else "",
+        "\n".join(f"- {cell(warning)}" for warning in content["warnings"]),
+        f"Everything: `{html}`",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def line(row: dict) -> tuple[str, ...]:
+    low, high = row["interval95"]
+    comparison = row.get("comparison")
+    change = f"{points(comparison['difference'])} points, p = {comparison['p_value']:.2f}" if comparison else ""
+    evaluated = f"{row['problems']} of {row['of']}"
+    return (
+        row["benchmark"], row["candidate"], evaluated, percent(row["pass_at_1"]), f"{percent(low)} to {percent(high)}", change
+    )  # fmt: skip
+
+
+def funnel_lines(groups: list[dict]) -> Iterable[tuple[str, ...]]:
+    for group in groups:
+        for row in group["rows"]:
+            kept = f"{amount(row['kept'])} {row['unit_kept']}"
+            yield (
+                f"{group['layer']} {group['name']}".strip(),
+                row["title"],
+                amount(row["in"]),
+                kept,
+                percent(row["share"]),
+            )
+
+
+def table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """A Markdown table whose columns line up in a terminal too; empty without rows."""
+    cells = [tuple(map(cell, row)) for row in rows]
+    if not cells:
+        return ""
+    widths = [max(len(row[number]) for row in [columns, *cells]) for number in range(len(columns))]
+    lines = [columns, tuple("-" * width for width in widths), *cells]
+    return "\n".join("| " + " | ".join(map(str.ljust, row, widths)) + " |" for row in lines)
