@@ -1,7 +1,7 @@
 """The workflow on a cluster with the unmodified profile and a small site file: every rule, and a real model."""
 
-import copy
 import subprocess
+from pathlib import Path
 
 import pytest
 import yaml
@@ -11,6 +11,8 @@ from selfalign.cluster.records import Records
 from selfalign.io import read_json
 from study import FAKE_STUDY, Study
 
+REAL = "qwen2.5-coder-0.5b"
+HUMANEVAL = FAKE_STUDY["evaluation"]["benchmarks"]["humaneval"]
 FETCHED = ("fetch_model", "fetch_corpus", "fetch_benchmark", "build_sandbox", "write_manifest")
 
 
@@ -27,47 +29,41 @@ def asked(run: Run) -> dict[str, set[tuple[str, bool]]]:
     return found
 
 
-@pytest.mark.together
-def test_every_rule_with_the_fake_backend_and_several_shards():
-    folder = WORK / "fake"
+def study_in(folder: Path) -> Study:
+    """The fake study in two shards, whose data train the real small model: that is what takes a GPU."""
+    smoke = yaml.safe_load((ROOT / "presets/smoke.yaml").read_text())
     folder.mkdir()
     study = Study(folder, FAKE_STUDY).set("seeds.shards", 2)
-    (folder / "resources" / "benchmarks").symlink_to(ROOT / "resources" / "benchmarks")
-    (folder / "config.yaml").write_text(yaml.safe_dump(study.config, sort_keys=False))
-    run = Run(folder, "--configfile", str(folder / "config.yaml")).ok(900)
-    on_cluster = study.made()
-    assert (folder / "results/report/report.html").stat().st_size > 10_000
+    for name in ("benchmarks", f"models/{REAL}"):
+        link = folder / "resources" / name
+        link.parent.mkdir(exist_ok=True)
+        link.symlink_to(ROOT / "resources" / name)
+    study.config["models"] |= smoke["models"]
+    recipe = smoke["checkpoints"]["tuned"]["recipe"] | {"max_steps": 1}
+    study.set("checkpoints.tuned", {"model": REAL, "dataset": "passing", "recipe": recipe})
+    study.set("datasets.passing.limit", 6)
+    return study.set("evaluation.benchmarks.humaneval", HUMANEVAL | {"limit": 1, "max_tokens": 16})
 
-    other = WORK / "fake.unbroken"
-    other.mkdir()
-    local = Study(other, FAKE_STUDY).set("seeds.shards", 2)
-    (other / "resources" / "benchmarks").symlink_to(ROOT / "resources" / "benchmarks")
+
+@pytest.mark.together
+def test_every_rule_in_several_shards_and_the_real_small_model_on_the_gpu_partition():
+    folder, other = WORK / "study", WORK / "study.unbroken"
+    study, local = study_in(folder), study_in(other)
+    (folder / "config.yaml").write_text(yaml.safe_dump(study.config, sort_keys=False))
+    run = Run(folder, "--configfile", str(folder / "config.yaml")).ok(1500)
+    assert (folder / "results/report/report.html").stat().st_size > 10_000
+    assert read_json(folder / "results/checkpoints/tuned/training.json")["steps"] == 1
+    assert read_json(folder / "results/evaluation/tuned/humaneval.json")["problems"] == 1
+
     subprocess.run([str(PYTHON), *local.command("--quiet", "all", "--", "data")[1:]], cwd=ROOT, check=True)
-    assert on_cluster == local.made()
+    assert study.made() == local.made()
 
     where, site = asked(run), base_site()
-    assert where["train_checkpoint"] == {(site["gpu"]["name"], True)}
+    for rule in ("train_checkpoint", "generate_completions"):
+        assert where[rule] == {(site["gpu"]["name"], True)}, rule
     # Nothing that the fake backend is asked needs a GPU.
-    for rule in ("generate_responses", "generate_completions", "validate_responses", "write_report"):
+    for rule in ("generate_concepts", "generate_tasks", "generate_responses", "validate_responses", "write_report"):
         assert where[rule] == {(site["cpu"]["name"], False)}, rule
     assert not where.keys() & set(FETCHED), "what needs a network ran on a compute node"
     again = Run(folder, "--configfile", str(folder / "config.yaml")).ok()
     assert "Nothing to be done" in again.text
-
-
-def test_the_real_small_model_is_served_and_trained_on_the_gpu_partition():
-    """The smoke preset with fewer rows, to its checkpoint: what takes a GPU on a cluster is given one, and works."""
-    folder = WORK / "smoke"
-    folder.mkdir()
-    (folder / "resources").symlink_to(ROOT / "resources")
-    config = copy.deepcopy(yaml.safe_load((ROOT / "presets/smoke.yaml").read_text()))
-    config["seeds"]["limit"] = 6
-    config["datasets"]["passing"] |= {"policy": "any"}
-    config["checkpoints"]["tuned"]["recipe"]["max_steps"] = 1
-    (folder / "config.yaml").write_text(yaml.safe_dump(config))
-    run = Run(folder, "--configfile", str(folder / "config.yaml"), "--", "train").ok(900)
-    trained = read_json(folder / "results/checkpoints/tuned/training.json")
-    assert trained["steps"] == 1, trained
-    rules = ("generate_concepts", "generate_tasks", "generate_responses", "train_checkpoint")
-    where = asked(run)
-    assert {rule: where[rule] for rule in rules} == {rule: {(base_site()["gpu"]["name"], True)} for rule in rules}
