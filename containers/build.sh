@@ -39,7 +39,7 @@ base() {
         "do: build on Debian 12 and copy $folder here: an image runs anywhere"
     say "building the base system ($suite)"
     for part in doc man info locale lintian bug; do exclude+=(--dpkgopt="path-exclude=/usr/share/$part/*"); done
-    lines=$(sources "$suite")
+    lines=$(package_sources "$suite")
     mkdir -p "$root"
     printf '%s\n' "$lines" | mmdebstrap --quiet --variant=essential --format=tar "${exclude[@]}" \
         --include="$(IFS=,; echo "$*")" "$suite" - ${lines:+-} |
@@ -52,18 +52,6 @@ base() {
     find "$root"/{dev,proc,sys,tmp,run} -mindepth 1 -delete
     find "$root" -xdev -type f -perm /6000 -exec chmod ug-s {} +
     ln -sfn python3 "$root/usr/bin/python"
-}
-
-# sources SUITE: the machine's own sources of a release, a line each; nothing if apt has fetched no lists.
-sources() {
-    local keyring options=""
-    for keyring in /usr/share/keyrings/{ubuntu,debian}-archive-keyring.gpg; do
-        if [ -f "$keyring" ]; then options="[signed-by=$keyring] "; break; fi
-    done
-    apt-get indextargets --format '$(ORIGIN) $(COMPONENT) $(RELEASE) $(REPO_URI)' 'Created-By: Packages' |
-        awk -v suite="$1" -v options="$options" '
-            $1 ~ /^(Debian|Ubuntu)$/ && $2 == "main" && $3 ~ "^" suite "(-updates|-security)?$" { print "deb " options $4, $3, $2 }' |
-        sort -u
 }
 
 # entries LOCK NAMES: the lock's own entries, hashes and all, of the packages that the file NAMES lists.

@@ -32,18 +32,6 @@ suite=${suite:-$(release VERSION_CODENAME)}
 [ -n "$suite" ] || stop "/etc/os-release names no Debian or Ubuntu release" \
     "do: build the image on a Debian or Ubuntu machine and copy resources/sandbox from there"
 
-# sources: the machine's own sources of this release's packages, a line each; nothing if apt has fetched no lists.
-sources() {
-    local keyring options=""
-    for keyring in /usr/share/keyrings/{ubuntu,debian}-archive-keyring.gpg; do
-        if [ -f "$keyring" ]; then options="[signed-by=$keyring] "; break; fi
-    done
-    apt-get indextargets --format '$(ORIGIN) $(COMPONENT) $(RELEASE) $(REPO_URI)' 'Created-By: Packages' |
-        awk -v suite="$suite" -v options="$options" '
-            $1 ~ /^(Debian|Ubuntu)$/ && $2 == "main" && $3 ~ "^" suite "(-updates|-security)?$" { print "deb " options $4, $3, $2 }' |
-        sort -u
-}
-
 # base: the base system as a tar archive. Documentation, translations and package lists are left out.
 base() {
     local exclude=() part
@@ -53,7 +41,7 @@ base() {
 }
 
 say "building the base system of the sandbox ($suite)"
-mapfile -t lines < <(sources)
+mapfile -t lines < <(package_sources "$suite")
 { if [ ${#lines[@]} = 0 ]; then base; else printf '%s\n' "${lines[@]}" | base -; fi; } |
     tar -x --preserve-permissions --no-same-owner --exclude='./dev/*' -C "$root" || stop \
     "mmdebstrap could not build the base system (message above)" \

@@ -18,7 +18,7 @@ VERDICTS = {
     "vacuous": "the tests prove nothing: they name nothing of the solution, or pass with a stub of it",
     "redefines_solution": "the tests define anew what they are to test",
     "early_exit": "the program ended before its tests did",
-    "flaky": "a second run, with another hash seed, time zone and locale, ended otherwise",
+    "flaky": "a second run, with another hash seed, clock, time zone and locale, ended otherwise",
     "forbidden": "it tried what no program is asked for; the reason says what",
     "infrastructure": "the machine's fault; never written to a row: it is tried again, then the shard stops",
 }
