@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from selfalign.backends import engine_gpus
+from selfalign.methods import layout
 from selfalign.plan.assumptions import BYTES, Assumptions, billions, defaults
 from selfalign.plan.measured import seeds_found, weight_bytes, with_generation, with_pairs, with_training
 from selfalign.plan.shards import Advice, advise_shards
@@ -65,7 +66,9 @@ class Planner:
     def make(self) -> StudyPlan:
         self._fetching()
         self._mining()
-        unique = {name: self._generator(name) for name in self.config["generators"]}
+        unique: dict[str, int] = {}
+        for name in layout.in_order(self.config):
+            unique[name] = self._generator(name, unique)
         pairs = {name: self._dataset(name, unique) for name in self.config["datasets"]}
         for name in self.config["checkpoints"]:
             self._checkpoint(name, pairs)
@@ -99,8 +102,8 @@ class Planner:
         return defaults(self._size(model), engine_gpus(self.config["models"][model]), lora)
 
     def _fetching(self) -> None:
-        entries = [*self.config["generators"].values(), *self.config["checkpoints"].values()]
-        for model in sorted({entry["model"] for entry in entries}):
+        generating = {model for name in self.config["generators"] for model in layout.models_of(self.config, name)}
+        for model in sorted(generating | {entry["model"] for entry in self.config["checkpoints"].values()}):
             engine = self.config["models"][model]["engine"]
             disk = self._size(model) * 2e9 if engine == "vllm" else 0
             self.plan.stages.append(single("fetch_model", model, 0, disk / 50e6, disk))
@@ -126,11 +129,15 @@ class Planner:
         seeds = self.plan.seeds
         self.plan.stages.append(single("gather_seeds", "", mined // 5, 10 + mined / 5 / 3000, seeds * BYTES["seeds"]))
 
-    def _generator(self, name: str) -> int:
-        model = self.config["generators"][name]["model"]
-        found = with_generation(self._assumptions(model), self.folder / "results" / "generators" / name)
-        stages, unique = generator_stages(name, self.config, self.plan.seeds, found, self.machine)
+    def _generator(self, name: str, known: dict[str, int]) -> int:
+        model, source = self.config["generators"][name]["model"], self.config["generators"][name]["tasks_of"]
+        assumed = self._assumptions(model) if model else defaults(1, 0)
+        found = with_generation(assumed, self.folder / "results" / "generators" / name)
+        given = known.get(source, 0)
+        stages, unique = generator_stages(name, self.config, self.plan.seeds, found, self.machine, given)
         self.plan.stages += stages
+        if not model:
+            return unique
         longest = max((stage for stage in stages if stage.start_seconds or stage.gpus), key=lambda s: s.work_seconds)
         if longest.gpus:
             self.plan.advice[name] = advise_shards(

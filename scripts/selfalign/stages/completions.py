@@ -20,7 +20,8 @@ PREFILL = f"{FENCE}python\n"
 class Completions:
     """See :class:`selfalign.stages.Stage`; `folder` is the model's, for its tokenizer and chat template."""
 
-    name = "completions"
+    name = role = "completions"
+    made_by = "generated"
 
     def __init__(self, settings: dict, model: dict, folder: str, prompts: Path = PROMPTS):
         self._prompts = prompts
@@ -28,6 +29,9 @@ class Completions:
         self._template = load_template(folder, model["chat_template"])
         source = (prompts / "completions.jinja").read_text(encoding="utf-8")
         self._prompt_id = f"completions/{digest(source, self._template.prompt('', PREFILL))[:12]}"
+
+    def select(self, rows: list[dict]) -> list[dict]:
+        return rows
 
     def group(self, row: dict) -> int:
         return 0
