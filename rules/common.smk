@@ -407,11 +407,15 @@ def report_inputs(wildcards):
     return {
         "manifest": rules.write_manifest.output.manifest,
         "seeds": all_seeds(),
-        "unique_tasks": expand("results/generators/{generator}/unique_tasks/{shard}.jsonl", generator=owners, shard=SHARDS),
+        "unique_tasks": expand(
+            "results/generators/{generator}/unique_tasks/{shard}.jsonl", generator=owners, shard=SHARDS
+        ),
         "responses": [
-            layout.tested_responses(config, name).format(shard=shard)
-            if name in judged
-            else f"results/generators/{name}/responses/{shard}.jsonl"
+            (
+                layout.tested_responses(config, name).format(shard=shard)
+                if name in judged
+                else f"results/generators/{name}/responses/{shard}.jsonl"
+            )
             for name in generators
             for shard in SHARDS
         ],

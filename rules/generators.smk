@@ -48,12 +48,12 @@ rule generate_tasks:
         rejected="results/generators/{generator}/tasks/{shard}.rejected.jsonl",
         counts="results/generators/{generator}/tasks/{shard}.counts.json",
         usage="results/generators/{generator}/tasks/{shard}.usage.json",
-    wildcard_constraints:
-        generator=generators_that("generate", "tasks"),
     log:
         "results/run/logs/generate_tasks/{generator}/{shard}.log",
     benchmark:
         "results/run/benchmarks/generate_tasks/{generator}/{shard}.tsv"
+    wildcard_constraints:
+        generator=generators_that("generate", "tasks"),
     conda:
         "../envs/model.yaml"
     container:
@@ -80,10 +80,10 @@ rule adopt_tasks:
         kept="results/generators/{generator}/tasks/{shard}.jsonl",
         rejected="results/generators/{generator}/tasks/{shard}.rejected.jsonl",
         counts="results/generators/{generator}/tasks/{shard}.counts.json",
-    wildcard_constraints:
-        generator=generators_that("adopt", "tasks"),
     log:
         "results/run/logs/adopt_tasks/{generator}/{shard}.log",
+    wildcard_constraints:
+        generator=generators_that("adopt", "tasks"),
     conda:
         "../envs/scripts.yaml"
     container:
@@ -107,12 +107,12 @@ rule evolve_tasks:
         rejected="results/generators/{generator}/evolved-{round}/{shard}.rejected.jsonl",
         counts="results/generators/{generator}/evolved-{round}/{shard}.counts.json",
         usage="results/generators/{generator}/evolved-{round}/{shard}.usage.json",
-    wildcard_constraints:
-        round=r"[1-9]\d*",
     log:
         "results/run/logs/evolve_tasks/{generator}/{round}/{shard}.log",
     benchmark:
         "results/run/benchmarks/evolve_tasks/{generator}/{round}/{shard}.tsv"
+    wildcard_constraints:
+        round=r"[1-9]\d*",
     conda:
         "../envs/model.yaml"
     container:
@@ -170,12 +170,12 @@ rule generate_responses:
         rejected="results/generators/{generator}/responses/{shard}.rejected.jsonl",
         counts="results/generators/{generator}/responses/{shard}.counts.json",
         usage="results/generators/{generator}/responses/{shard}.usage.json",
-    wildcard_constraints:
-        generator=generators_that("generate", "responses"),
     log:
         "results/run/logs/generate_responses/{generator}/{shard}.log",
     benchmark:
         "results/run/benchmarks/generate_responses/{generator}/{shard}.tsv"
+    wildcard_constraints:
+        generator=generators_that("generate", "responses"),
     conda:
         "../envs/model.yaml"
     container:
@@ -202,10 +202,10 @@ rule adopt_responses:
         kept="results/generators/{generator}/responses/{shard}.jsonl",
         rejected="results/generators/{generator}/responses/{shard}.rejected.jsonl",
         counts="results/generators/{generator}/responses/{shard}.counts.json",
-    wildcard_constraints:
-        generator=generators_that("adopt", "responses"),
     log:
         "results/run/logs/adopt_responses/{generator}/{shard}.log",
+    wildcard_constraints:
+        generator=generators_that("adopt", "responses"),
     conda:
         "../envs/scripts.yaml"
     container:

@@ -90,6 +90,14 @@ def styles_fit(config: dict) -> Iterator[str]:
             yield f"generators.{name}.style is chat: method {method.name!r} is made of worked examples, few-shot is wanted"
 
 
+def chat_servers_get_messages(config: dict) -> Iterator[str]:
+    """A server that answers messages can continue no few-shot prompt and no benchmark's stub."""
+    chat = {name for name, model in config["models"].items() if (model["endpoint"] or {}).get("api") == "chat"}
+    for name, generator in config["generators"].items():
+        if generator["model"] in chat and generator["style"] != "chat":
+            yield f"generators.{name}.style is few-shot, but models.{generator['model']}.endpoint.api is chat; set style: chat"
+
+
 def _in_a_circle(generators: dict[str, Any], name: str) -> bool:
     seen = {name}
     while (name := generators[name]["tasks_of"]) is not None:
@@ -101,4 +109,4 @@ def _in_a_circle(generators: dict[str, Any], name: str) -> bool:
     return False
 
 
-RULES = (models_are_named, styles_fit)
+RULES = (models_are_named, styles_fit, chat_servers_get_messages)

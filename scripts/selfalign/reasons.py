@@ -57,6 +57,7 @@ REASONS: dict[str, dict[str, str]] = {
         "copies_example": "copies a few-shot example",
         "contains_solution": "contains a solution instead of asking for one",
         "refused": "the model refuses, or a server filters its answer",
+        "copies_seed": "nearly the same text as the code that it should be inspired by",
         "malformed": "without the headings that were asked for",
         "no_solution": "no closed Python code block with a solution",
         "unclosed_fence": "a code block that is never closed",

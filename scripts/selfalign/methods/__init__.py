@@ -4,12 +4,15 @@ No script imports this registry: a script that asks a model imports the one modu
 changes nothing that the others have made.
 """
 
-from selfalign.methods import self_align
+from selfalign.methods import distill, oss_instruct, seed_to_task, self_align
 from selfalign.methods.base import Method
 
 METHODS: dict[str, Method] = {
     module.METHOD.name: module.METHOD
     for module in (
         self_align,
+        seed_to_task,
+        oss_instruct,
+        distill,
     )
 }  # fmt: skip

@@ -80,6 +80,14 @@ def tested_responses(config: dict, name: str) -> str:
     return f"results/generators/{name}/{folder}/{{shard}}.jsonl"
 
 
+def all_responses(config: dict, name: str) -> list[str]:
+    """Paths (with {shard}) of every response that a pair may come from: as tested, as answered, or both."""
+    blind = any(name in dataset["generators"] and dataset["policy"] == BLIND for dataset in config["datasets"].values())
+    as_answered = f"results/generators/{name}/responses/{{shard}}.jsonl"
+    tested = [tested_responses(config, name)] if is_judged(config, name) else []
+    return sorted({*tested, *([as_answered] if blind or not tested else [])})
+
+
 def task_files(config: dict, name: str, shards: list[str]) -> list[str]:
     """Files of a generator's tasks before duplicates are dropped, one a shard, those of each round after another."""
     folder = f"results/generators/{name}"

@@ -77,9 +77,9 @@ def open_stage(name: str, settings: dict, model: dict, folder: str | None, promp
     from selfalign.stages.concepts import Concepts
     from selfalign.stages.responses import Responses
     from selfalign.stages.tasks import Tasks
-    from selfalign.stages.tests import Tests
+    from selfalign.stages.tests import WrittenTests
 
-    shared = {"concepts": Concepts, "tasks": Tasks, "responses": Responses, "answers": Answers, "tests": Tests}
+    shared = {"concepts": Concepts, "tasks": Tasks, "responses": Responses, "answers": Answers, "tests": WrittenTests}
     kind = shared.get(name) or importlib.import_module(stage_module(name)).STAGE
     return kind(settings, prompts, model, folder)
 

@@ -9,7 +9,7 @@ from selfalign.stages.fewshot import FewshotStage, truncated, unusable
 from selfalign.stages.parsing import Rejected, code_blocks
 
 
-class Tests(FewshotStage):
+class WrittenTests(FewshotStage):
     """See :class:`selfalign.stages.Stage`. Input rows are responses with their task's `instruction`."""
 
     name = role = "tests"

@@ -1,0 +1,93 @@
+"""Every method in one small study with the fake backend: what is planned, what is made, and what the cards say of it."""
+
+import copy
+
+import pytest
+
+from selfalign.io import read_jsonl
+from selfalign.stage import merge_counts
+from study import FAKE_STUDY, Study
+
+TEACHER = {
+    "engine": "fake",
+    "context": 4096,
+    "dtype": "float32",
+    "outputs": {"training": "restricted", "terms": "Terms 4"},
+}
+ARMS = {
+    "gen": {"model": "fake", "responses": {"samples": 2}},
+    "direct": {"method": "seed-to-task", "model": "fake", "responses": {"samples": 2}},
+    "oss": {"method": "oss-instruct", "model": "teacher"},
+    "taught": {"method": "distill", "model": "teacher", "tasks_of": "gen"},
+}
+UNTESTED = ("oss", "taught")
+
+
+def study_of_methods(folder) -> Study:
+    config = copy.deepcopy(FAKE_STUDY)
+    config["models"]["teacher"] = TEACHER
+    config["seeds"]["shards"] = 1  # what shards change nothing of is tested in test_fake_study.py
+    config["generators"] = ARMS
+    config["datasets"] = {name: {"generators": [name], "held_out": 0.1} for name in ARMS}
+    config["datasets"] |= {f"{n}-published": {"generators": [n], "policy": "unfiltered"} for n in UNTESTED}
+    config["checkpoints"], config["evaluation"]["benchmarks"]["humaneval"]["limit"] = {}, 1
+    return Study(folder, config)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, sandbox_image) -> Study:
+    study = study_of_methods(tmp_path_factory.mktemp("methods"))
+    study.run("data")
+    return study
+
+
+def pairs(study, dataset) -> list[dict]:
+    return list(read_jsonl(study.folder / "results" / "datasets" / dataset / "train.jsonl"))
+
+
+@pytest.mark.parametrize("dataset", ARMS)
+def test_filtered_pairs_passed_their_tests(made, dataset):
+    found = pairs(made, dataset)
+    assert found and {pair["lineage"]["verdict"] for pair in found} == {"passed"}
+    assert all("assert" in pair["tests"] for pair in found)
+
+
+@pytest.mark.parametrize("generator", UNTESTED)
+def test_published_pairs_have_no_tests_and_are_more(made, generator):
+    found = pairs(made, f"{generator}-published")
+    assert {pair["lineage"]["verdict"] for pair in found} == {"untested"}
+    assert not any(pair["tests"] for pair in found)
+    assert len(found) > len(pairs(made, generator))
+
+
+def test_a_card_begins_with_terms_and_with_whether_it_was_filtered(made):
+    def head(dataset):
+        text = (made.folder / "results" / "datasets" / dataset / "README.md").read_text()
+        return text.split("---\n", 2)[2].strip().splitlines()[2]
+
+    assert "teacher (Terms 4) may forbid" in head("taught") and "fake" in head("taught")
+    assert "**Filtered**" in head("taught") and "**Unfiltered**" in head("taught-published")
+    assert "may forbid" not in head("gen")
+
+
+def test_no_row_is_lost(made):
+    generators = made.folder / "results" / "generators"
+    for name in UNTESTED:
+        responses = merge_counts(sorted((generators / name / "responses").glob("*.counts.json")))
+        tests = merge_counts(sorted((generators / name / "tests").glob("*.counts.json")))
+        verdicts = merge_counts(sorted((generators / name / "verdicts").glob("*.counts.json")))
+        assert tests["in"] == responses["kept"] and verdicts["in"] == tests["kept"]
+    tasks = merge_counts([generators / "gen" / "unique_tasks.counts.json"])
+    taught = merge_counts(sorted((generators / "taught" / "responses").glob("*.counts.json")))
+    assert taught["in"] == tasks["kept"], "a teacher answers each task of the other generator once"
+
+
+def test_the_second_run_has_nothing_to_do_and_a_report_can_be_made(made):
+    assert made.planned("data") == {}
+    assert "write_report" in made.planned("report")
+
+
+def test_a_study_that_only_wants_published_data_pays_for_no_tests(tmp_path, sandbox_image):
+    study = study_of_methods(tmp_path).set("datasets", {"d": {"generators": ["taught"], "policy": "unfiltered"}})
+    planned = study.planned("data")
+    assert "generate_tests" not in planned and "validate_responses" not in planned
