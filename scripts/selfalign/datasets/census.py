@@ -11,6 +11,7 @@ STAGES = ("seeds", "concepts", "unique_tasks", "responses", "verdicts")
 PROPERTIES = ("category", "difficulty")
 """Of a task, by which pass rates are reported."""
 
+
 class Census:
     """Counts of what was read and of what was kept; holds numbers, no rows."""
 
