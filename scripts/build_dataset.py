@@ -16,6 +16,7 @@ from selfalign.datasets.split import held_out_ids
 from selfalign.decontaminate import Contamination
 from selfalign.errors import EmptyStageError
 from selfalign.io import atomic, dumps, read_json, write_text
+from selfalign.progress import counted
 from selfalign.stage import StageWriter, funnel, merge_counts
 from selfalign.unique import Place, RowFiles, ShardsWriter, folder_of
 
@@ -97,7 +98,7 @@ def write_candidates(
 ) -> None:
     """Writes the drawn response of every task, as a pair; the other responses are rejected."""
     with atomic(path) as stream:
-        for generator, paths in shards:
+        for generator, paths in counted(shards, len(shards), "shards"):
             for pair, reason in shard_pairs(paths, generator, POLICIES[policy], census):
                 writer.read()
                 if reason:

@@ -16,6 +16,7 @@ from selfalign.errors import EmptyStageError
 from selfalign.io import atomic, dumps, write_json
 from selfalign.mining.filters import Filters
 from selfalign.mining.mine import Mined, mine
+from selfalign.progress import counted
 from selfalign.reasons import REASONS
 from selfalign.stage import StageWriter, check_counts
 
@@ -55,7 +56,7 @@ def main(
     with ExitStack() as stack:
         books = FileBooks(stack.enter_context(atomic(files_rejected)))
         writer = stack.enter_context(StageWriter("mine", kept=kept, rejected=rejected, counts=counts))
-        for file, mined in in_processes(work, found, threads):
+        for file, mined in counted(in_processes(work, found, threads), None, "files"):
             books.enter(file, bool(mined))
             for entry in mined:
                 writer.read()

@@ -8,6 +8,7 @@ from itertools import islice
 from selfalign.adapter import run
 from selfalign.io import read_jsonl
 from selfalign.mining.typecheck import CheckerFailed, check_surely, self_test
+from selfalign.progress import counted
 from selfalign.stage import StageWriter, funnel
 
 logger = logging.getLogger(__name__)
@@ -24,7 +25,8 @@ def main(seeds: str, kept: str, rejected: str, counts: str, threads: int) -> Non
     """
     self_test()
     with StageWriter("typecheck", kept=kept, rejected=rejected, counts=counts) as writer:
-        for row, verdict in verdicts(read_jsonl(seeds), threads):
+        total = sum(1 for _ in read_jsonl(seeds))
+        for row, verdict in counted(verdicts(read_jsonl(seeds), threads), total, "functions"):
             writer.read()
             if isinstance(verdict, CheckerFailed):
                 writer.fail(row, "no_verdict", str(verdict))

@@ -108,23 +108,44 @@ def open_jobs(stage: Stage, results: Path) -> tuple[list[str], list[Path]]:
             running.append(f"{name} begun")
         else:
             left = f", {duration(reading.left)} left" if reading.left is not None else ""
-            running.append(f"{name}: {amount(reading.done)} of {amount(reading.total)} {reading.unit}{left}")
+            of = f" of {amount(reading.total)}" if reading.total is not None else ""
+            running.append(f"{name}: {amount(reading.done)}{of} {reading.unit}{left}")
     return running[:3] + ([f"{len(running) - 3} more begun"] if len(running) > 3 else []), broken
 
 
 def waiting(stage: Stage, results: Path, number_left: int) -> list[str]:
-    """How long the jobs that have not begun will take together, by those that are done."""
+    """How long the jobs that have not begun will take together."""
     if number_left <= 0:
         return []
+    seconds = usual_seconds(stage, results)
+    if seconds is None:
+        return [f"{number_left} to come"]
+    return [f"{number_left} to come, {duration(number_left * seconds)} of work"]
+
+
+def usual_seconds(stage: Stage, results: Path) -> float | None:
+    """Mean seconds of a stage's jobs that are done; None while none is."""
     seconds = []
     for job, file, _ in stage.jobs:
         timing = results / "run" / "benchmarks" / (f"{stage.rule}/{job}.tsv" if job else f"{stage.rule}.tsv")
         if file.is_file() and timing.is_file():
             with open(timing, newline="", encoding="utf-8") as stream:
                 seconds += [number(row["s"]) for row in csv.DictReader(stream, delimiter="\t")]
-    if not seconds:
-        return [f"{number_left} to come"]
-    return [f"{number_left} to come, {duration(number_left * sum(seconds) / len(seconds))} of work"]
+    return sum(seconds) / len(seconds) if seconds else None
+
+
+def ahead(config: dict, results: Path) -> str:
+    """What of the whole run is ahead, as far as the jobs that are done can tell."""
+    seconds, unknown = 0.0, 0
+    for stage in stages(config, results):
+        left = sum(not file.is_file() for _, file, _ in stage.jobs)
+        each = usual_seconds(stage, results) if left else 0.0
+        seconds += left * (each or 0.0)
+        unknown += each is None
+    if not seconds and not unknown:
+        return "nothing is left to do"
+    said = f"ahead: {duration(seconds)} of work, less by as many jobs as run at once"
+    return said + (f"; {unknown} stages not told, since no job of theirs is done yet" if unknown else "")
 
 
 def table(config: dict, results: Path) -> str:
@@ -134,4 +155,9 @@ def table(config: dict, results: Path) -> str:
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
     broken = [log for stage in stages(config, results) for log in open_jobs(stage, results)[1]]
-    return "\n".join([*text, *(f"\nfailed, or being tried again: less {log}" for log in broken)]) + "\n"
+    return (
+        "\n".join(
+            [*text, "", ahead(config, results), *(f"\nfailed, or being tried again: less {log}" for log in broken)]
+        )
+        + "\n"
+    )

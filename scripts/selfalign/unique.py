@@ -16,6 +16,7 @@ from typing import BinaryIO
 from selfalign.decontaminate import Contamination
 from selfalign.io import atomic, dumps, read_jsonl_offsets
 from selfalign.near_duplicates import NearDuplicates, exact_key
+from selfalign.progress import counted
 from selfalign.stage import StageWriter
 
 OPEN_FILES = 100
@@ -132,7 +133,7 @@ def keep_unique(
     After `limit` unique rows the rest are rejected as `over_limit` without a look at them.
     """
     unique: list[Place] = []
-    for place, row in files.in_order():
+    for place, row in counted(files.in_order(), len(files.places), "rows"):
         writer.read()
         if limit is not None and len(unique) >= limit:
             writer.reject(row, "over_limit")

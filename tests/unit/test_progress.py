@@ -38,6 +38,15 @@ def test_progress_is_said_now_and_then_and_found_again_in_the_log(caplog, monkey
     assert progress.last_reading(["12 of 13 of a model's own words, about 3 s to go"]) is None
 
 
+def test_what_has_no_known_end_is_counted_too(caplog, monkeypatch):
+    monkeypatch.setattr(progress, "SECONDS", 0.0)
+    with caplog.at_level(logging.INFO):
+        list(progress.counted(iter("ab"), None, "files"))
+    lines = [f"2026-01-01 INFO x: {record.getMessage()}" for record in caplog.records]
+    assert progress.last_reading(lines[:1]) == (1, None, "files", None)
+    assert progress.last_reading(lines) == (2, 2, "files", None)
+
+
 def test_generation_tells_its_progress_in_the_same_form():
     line = "2026-01-01 INFO g: 5 of 40 answers (3 reused), about 70 s to go; prompt tokens 10, of them 5.0 % cached"
     assert progress.last_reading([line]) == (5, 40, "answers", 70.0)
@@ -70,6 +79,8 @@ def test_status_is_told_by_the_files_alone(tmp_path):
     )  # fmt: skip
     assert table["gen: concepts"] == ("0 of 3", "", "", "3 to come")
     assert [name for name in table if name.startswith("fake")] == ["fake answers humaneval", "fake scored on humaneval"]
+    assert status.ahead(config, results).startswith("ahead: 4 min 00 s of work")
+    assert f"{len(table) - 1} stages not told" in status.ahead(config, results)
     write_text(logs / "1-of-3.log", "2026 ERROR selfalign: no memory\n")
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(CONFIG))
     text = status_script.main(tmp_path / "config.yaml", tmp_path)

@@ -5,6 +5,7 @@ from collections import Counter
 from selfalign.datasets.skeleton import skeleton_key
 from selfalign.decontaminate import Contamination
 from selfalign.near_duplicates import NearDuplicates, exact_key
+from selfalign.progress import counted
 from selfalign.stage import StageWriter
 from selfalign.unique import Place, RowFiles
 
@@ -62,7 +63,7 @@ def keep_unique(candidates: RowFiles, judge: PairJudge, writer: StageWriter, lim
     After `limit` unique pairs the rest are rejected as `over_limit` without a look at them.
     """
     unique: list[Place] = []
-    for place, pair in candidates.in_order():
+    for place, pair in counted(candidates.in_order(), len(candidates.places), "pairs"):
         if limit is not None and len(unique) >= limit:
             writer.reject(pair, "over_limit")
             continue
