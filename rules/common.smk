@@ -37,6 +37,7 @@ wildcard_constraints:
     shard=r"\d+-of-\d+",
     model="|".join(map(re.escape, config["models"])),
     corpus="|".join(map(re.escape, config["seeds"]["corpora"])),
+    kind="snippets|commits",
     generator="|".join(map(re.escape, config["generators"])),
     dataset="|".join(map(re.escape, config["datasets"])) or "none",
     checkpoint="|".join(map(re.escape, config["checkpoints"])) or "none",
@@ -81,8 +82,7 @@ def seed_shards():
 
 def all_seeds():
     """The seeds of every kind that a generator starts from."""
-    kinds = layout.seed_kinds(config) or ["functions"]
-    return [f"{layout.SEED_FOLDERS[kind]}/{shard}.jsonl" for kind in kinds for shard in SHARDS]
+    return [f"{layout.SEED_FOLDERS[kind]}/{shard}.jsonl" for kind in layout.seed_kinds(config) for shard in SHARDS]
 
 
 def model_manifest(name):
@@ -272,7 +272,13 @@ def corpus_input(wildcards):
 
 def corpus_seeds():
     folder = "typechecked" if config["seeds"]["typecheck"] else "mined"
-    return expand("results/seeds/{folder}/{corpus}.jsonl", folder=folder, corpus=config["seeds"]["corpora"])
+    return expand("results/seeds/{folder}/{corpus}.jsonl", folder=folder, corpus=layout.corpora_of(config, "functions"))
+
+
+def other_corpus_seeds(wildcards):
+    """What was mined of a kind of seeds other than functions."""
+    home = layout.SEED_HOMES[wildcards.kind]
+    return [f"{home}/mined/{corpus}.jsonl" for corpus in layout.corpora_of(config, wildcards.kind)]
 
 
 def benchmark_spec(wildcards):
@@ -400,8 +406,7 @@ def report_templates():
 
 def report_inputs(wildcards):
     """Everything that the report is made from, by kind."""
-    generators, corpora = sorted(config["generators"]), sorted(config["seeds"]["corpora"])
-    folders = ("mined", "typechecked") if config["seeds"]["typecheck"] else ("mined",)
+    generators = sorted(config["generators"])
     judged = [name for name in generators if layout.is_judged(config, name)]
     owners = [name for name in generators if layout.tasks_owner(config, name) == name]
     return {
@@ -421,9 +426,7 @@ def report_inputs(wildcards):
         ],
         "verdicts": expand("results/generators/{generator}/verdicts/{shard}.jsonl", generator=judged, shard=SHARDS),
         "counts": [
-            *expand("results/seeds/{folder}/{corpus}.counts.json", folder=folders, corpus=corpora),
-            *expand("results/seeds/mined/{corpus}.files.counts.json", corpus=corpora),
-            rules.gather_seeds.output.counts,
+            *layout.seed_files(config, "counts.json"),
             *(
                 f"results/generators/{name}/{folder}/{shard}.counts.json"
                 for name in generators
@@ -449,8 +452,7 @@ def report_inputs(wildcards):
         "completions": evaluation_files("jsonl"),
         "problems": BENCHMARKS if evaluation_results() else [],
         "rejected": [
-            *expand("results/seeds/{folder}/{corpus}.rejected.jsonl", folder=folders, corpus=corpora),
-            "results/seeds/seeds.rejected.jsonl",
+            *layout.seed_files(config, "rejected.jsonl"),
             *(
                 f"results/generators/{name}/{folder}/{shard}.rejected.jsonl"
                 for name in generators

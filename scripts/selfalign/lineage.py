@@ -65,8 +65,7 @@ class Run:
             {"response": row, "verdict": verdicts.get(row["id"]), "chosen": row["id"] == lineage["response_id"]}
             for row in self._answers(rows, lineage)
         ]
-        seeds = self.folder / "seeds" / "shards" / f"{shard}.jsonl"
-        seed = [row for row in read_jsonl(seeds) if row["id"] == lineage["seed_id"]] if seeds.is_file() else []
+        seed = [row for path in self._seed_files(shard) for row in read_jsonl(path) if row["id"] == lineage["seed_id"]]
         return {
             "seed": (seed or [None])[0],
             "concepts": (rows("concepts", "id", lineage.get("concepts_id"), "*") or [None])[0],
@@ -85,11 +84,16 @@ class Run:
 
     def _shard(self, seed_id: str) -> str | None:
         """The shard that a seed is in: they are contiguous ranges of ids."""
-        for path in self.folder.glob("seeds/shards/*-of-*.jsonl"):
+        for path in self._seed_files("*-of-*"):
             first = next(iter(read_jsonl(path)), None)
             if first and first["id"] <= seed_id and any(row["id"] == seed_id for row in read_jsonl(path)):
                 return path.stem
         return None
+
+    def _seed_files(self, shard: str | None) -> Iterator[Path]:
+        """The files of a shard's seeds, of every kind."""
+        for folder in ("seeds/shards", "seeds/*/shards"):
+            yield from self.folder.glob(f"{folder}/{shard}.jsonl")
 
     def descendants(self, **wanted: str) -> Iterator[tuple[str, str, dict]]:
         """(dataset, part, pair) of every pair whose seed fits.

@@ -26,6 +26,12 @@ REASONS: dict[str, dict[str, str]] = {
         "not_a_string": "the row has no text in the configured column",
         "licence": "licence is not on the allow-list, or none is stated",
         "no_functions": "no function in it",
+        "empty": "no text in it",
+    },
+    "snippets": {
+        "too_short": "fewer lines than snippets.min_lines up to the end of the file",
+        "only_comments": "comments and blank lines, no code",
+        "too_few_words": "fewer different words than snippets.min_words",
     },
     "typecheck": {
         "type_error": "the type checker reports an error",

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from selfalign.io import read_json
+from selfalign.methods import layout
 from selfalign.progress import last_reading
 from selfalign.report.costs import number
 from selfalign.report.text import amount, duration
@@ -28,12 +29,16 @@ def stages(config: dict, results: Path) -> list[Stage]:
         files = [results / folder / f"{name}.counts.json" for name in names]
         return Stage(rule, title, [(name, file, file) for name, file in zip(names, files, strict=True)])
 
-    corpora = sorted(config["seeds"]["corpora"])
-    found = [below("mine_seeds", "mine functions", corpora, "seeds/mined")]
-    if config["seeds"]["typecheck"]:
-        found.append(below("typecheck_seeds", "check types", corpora, "seeds/typechecked"))
-    counts = results / "seeds" / "seeds.counts.json"
-    found.append(Stage("gather_seeds", "deduplicate functions", [("", counts, counts)]))
+    found = []
+    for kind in layout.seed_kinds(config):
+        corpora, home = layout.corpora_of(config, kind), layout.SEED_HOMES[kind].removeprefix("results/")
+        rule = "mine_seeds" if kind == "functions" else f"mine_{kind}"
+        found.append(below(rule, f"mine {kind}", corpora, f"{home}/mined"))
+        if kind == "functions" and config["seeds"]["typecheck"]:
+            found.append(below("typecheck_seeds", "check types", corpora, "seeds/typechecked"))
+        counts = results / home / "seeds.counts.json"
+        gather, job = ("gather_seeds", "") if kind == "functions" else ("gather_other_seeds", kind)
+        found.append(Stage(gather, f"deduplicate {kind}", [(job, counts, counts)]))
     for name in sorted(config["generators"]):
         folder = results / "generators" / name
         for rule, stage in (

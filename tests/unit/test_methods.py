@@ -148,6 +148,16 @@ def test_a_snippet_has_at_most_fifteen_lines():
     assert len(shown("\n".join(map(str, range(99)))).split("\n")) == 15
 
 
+def test_oss_instruct_starts_from_random_lines_unless_told_otherwise(config):
+    model = next(iter(config["models"]))
+    whole = resolved(config, oss={"method": "oss-instruct", "model": model})
+    assert layout.task_parents(whole, "oss") == "results/seeds/snippets/shards/{shard}.jsonl"
+    assert layout.seed_kinds(whole) == ["functions", "snippets"]
+    assert "results/seeds/snippets/seeds.counts.json" in layout.seed_files(whole, "counts.json")
+    whole = resolved(config, oss={"method": "oss-instruct", "model": model, "seeds": "functions"})
+    assert layout.seed_kinds(whole) == ["functions"]
+
+
 def test_an_answer_is_taken_without_pleasantries_and_usage_examples():
     text, solution = split_answer(f"Sure, here is the code:\nIt adds.\n\n{CODE}\n\n```python\ntotal([1])\n```")
     assert text == f"It adds.\n\n{CODE}" and "total([1])" not in solution

@@ -6,8 +6,10 @@ Everywhere `config` is resolved and `name` is a generator's.
 from selfalign.methods import METHODS
 from selfalign.methods.base import Method
 
-SEED_FOLDERS = {"functions": "results/seeds/shards", "snippets": "results/seeds/snippets/shards",
-                "commits": "results/seeds/commits/shards"}  # fmt: skip
+SEED_HOMES = {"functions": "results/seeds", "snippets": "results/seeds/snippets", "commits": "results/seeds/commits"}
+"""Kind of seeds -> folder of what was mined and gathered of it."""
+
+SEED_FOLDERS = {kind: f"{home}/shards" for kind, home in SEED_HOMES.items()}
 """Kind of seeds -> folder of their shards."""
 
 BLIND = "unfiltered"
@@ -44,6 +46,26 @@ def seed_kind(config: dict, name: str) -> str:
 def seed_kinds(config: dict) -> list[str]:
     """The kinds of seeds that the config uses."""
     return sorted({seed_kind(config, name) for name in config["generators"]})
+
+
+def corpora_of(config: dict, kind: str) -> list[str]:
+    """The corpora that a kind of seeds is mined from: commits from git repositories, all others from source files."""
+    corpora = config["seeds"]["corpora"]
+    return sorted(name for name, spec in corpora.items() if (spec["kind"] == "git") == (kind == "commits"))
+
+
+def seed_files(config: dict, suffix: str) -> list[str]:
+    """The files of a suffix ("counts.json", "rejected.jsonl") that mining and gathering the used kinds of seeds leave."""
+    found = []
+    for kind in seed_kinds(config):
+        home, corpora = SEED_HOMES[kind], corpora_of(config, kind)
+        checked = kind == "functions" and config["seeds"]["typecheck"]
+        folders = ["mined", "typechecked"] if checked else ["mined"]
+        found += [f"{home}/{folder}/{name}.{suffix}" for folder in folders for name in corpora]
+        if suffix == "counts.json" and kind != "commits":
+            found += [f"{home}/mined/{name}.files.{suffix}" for name in corpora]
+        found.append(f"{home}/seeds.{suffix}")
+    return found
 
 
 def tasks_owner(config: dict, name: str) -> str:

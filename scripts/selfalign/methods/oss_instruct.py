@@ -13,6 +13,7 @@ from selfalign.stages.tasks import Tasks
 METHOD = Method(
     name="oss-instruct",
     summary="Code from real projects inspired a problem and its solution in one answer (OSS-Instruct, arXiv 2312.02120).",
+    seeds="snippets",
     tasks="oss_instruct",
     responses="answer_of_task",
     tested=False,

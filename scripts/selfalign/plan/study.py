@@ -115,8 +115,21 @@ class Planner:
         self.plan.stages += [single("build_sandbox", "", 0, 180, 120e6), single("write_manifest", "", 0, 5)]
 
     def _mining(self) -> None:
-        corpora = self.config["seeds"]["corpora"]
-        mined = self.plan.seeds * MINED_A_SEED // len(corpora)
+        kinds, seeds = layout.seed_kinds(self.config), self.plan.seeds
+        for kind in sorted({*kinds} - {"functions"}):
+            corpora = layout.corpora_of(self.config, kind)
+            mined = seeds * MINED_A_SEED // 10 // max(len(corpora), 1)
+            for name in corpora:
+                self.plan.stages.append(single(f"mine_{kind}", name, mined, 5 + mined / 1000, mined * BYTES["seeds"]))
+            self.plan.stages.append(
+                single("gather_other_seeds", kind, 2 * seeds, 10 + 2 * seeds / 3000, seeds * BYTES["seeds"])
+            )
+        if "functions" in kinds:
+            self._functions()
+
+    def _functions(self) -> None:
+        corpora = layout.corpora_of(self.config, "functions")
+        mined = self.plan.seeds * MINED_A_SEED // max(len(corpora), 1)
         threads = min(8, self.machine.cpu_threads)
         for name in corpora:
             # On one core, as measured (docs/performance.md): mining 2,600 functions a second, type-checking 50 a core.

@@ -11,8 +11,9 @@ from selfalign.stage import merge_counts
 STAGES = {
     "corpus_file": ("Read source files", "files", "files with functions"),
     "mine": ("Mine functions", "functions", "functions"),
+    "snippets": ("Take random lines", "snippets", "snippets"),
     "typecheck": ("Check types", "functions", "functions"),
-    "seeds": ("Deduplicate functions", "functions", "seeds"),
+    "seeds": ("Deduplicate seeds", "candidates", "seeds"),
     "concepts": ("Name concepts", "seeds", "concept lists"),
     "tasks": ("Write tasks", "concept lists", "tasks"),
     "evolved": ("Evolve tasks", "tasks", "tasks"),
