@@ -281,6 +281,12 @@ def other_corpus_seeds(wildcards):
     return [f"{home}/mined/{corpus}.jsonl" for corpus in layout.corpora_of(config, wildcards.kind)]
 
 
+def other_near_duplicates(wildcards):
+    """Commits to one file are alike: they are compared as pairs, where there are the code before them and a message."""
+    settings = config["seeds"]["near_duplicates"]
+    return {**settings, "threshold": 1.0} if wildcards.kind == "commits" else settings
+
+
 def benchmark_spec(wildcards):
     """What decides a benchmark's problems: not how many of them are evaluated, nor how."""
     spec = config["evaluation"]["benchmarks"][wildcards.benchmark]

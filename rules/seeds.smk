@@ -129,6 +129,30 @@ rule mine_snippets:
         "../scripts/mine_seeds.py"
 
 
+rule mine_commits:
+    output:
+        kept="results/seeds/commits/mined/{corpus}.jsonl",
+        rejected="results/seeds/commits/mined/{corpus}.rejected.jsonl",
+        counts="results/seeds/commits/mined/{corpus}.counts.json",
+    log:
+        "results/run/logs/mine_commits/{corpus}.log",
+    benchmark:
+        "results/run/benchmarks/mine_commits/{corpus}.tsv"
+    # Not in the workflow's image, which holds no git.
+    conda:
+        "../envs/scripts.yaml"
+    params:
+        spec=corpus_spec,
+        licences=config["seeds"]["licences"],
+        settings=config["seeds"]["commits"],
+        limits=config["seeds"]["filters"],
+        code=code_fingerprint("mine_commits.py"),
+    message:
+        "Reading the commits of corpus {wildcards.corpus}"
+    script:
+        "../scripts/mine_commits.py"
+
+
 rule gather_other_seeds:
     input:
         corpora=other_corpus_seeds,
@@ -146,7 +170,7 @@ rule gather_other_seeds:
     container:
         image("workflow")
     params:
-        near_duplicates=config["seeds"]["near_duplicates"],
+        near_duplicates=other_near_duplicates,
         decontaminate=config["seeds"]["decontaminate"],
         limit=config["seeds"]["limit"],
         exclude=config["seeds"]["exclude"],

@@ -6,7 +6,7 @@ from typing import Any
 
 from selfalign.methods import METHODS
 from selfalign.methods.base import SECTIONS
-from selfalign.methods.layout import is_judged
+from selfalign.methods.layout import corpora_of, is_judged, seed_kind
 
 USUAL = "self-align"
 """The method of a generator that names none."""
@@ -73,6 +73,16 @@ def methods_have_what_they_need(config: dict) -> Iterator[str]:
             yield f"{key}.seeds is {generator['seeds']!r}: method {method.name!r} has the seeds of its tasks"
 
 
+def seeds_have_a_source(config: dict) -> Iterator[str]:
+    for name, generator in config["generators"].items():
+        method = METHODS[generator["method"]]
+        if method.seeds == "commits" and generator["seeds"] is not None:
+            yield f"generators.{name}.seeds is {generator['seeds']!r}: method {method.name!r} starts from commits"
+        if method.seeds and not corpora_of(config, kind := seed_kind(config, name)):
+            wanted = "of kind git" if kind == "commits" else "of a kind other than git"
+            yield f"seeds.corpora has no corpus {wanted}, which generators.{name} ({kind}) starts from"
+
+
 def models_are_named(config: dict) -> Iterator[str]:
     for name, generator in config["generators"].items():
         method = METHODS[generator["method"]]
@@ -109,4 +119,4 @@ def _in_a_circle(generators: dict[str, Any], name: str) -> bool:
     return False
 
 
-RULES = (models_are_named, styles_fit, chat_servers_get_messages)
+RULES = (seeds_have_a_source, models_are_named, styles_fit, chat_servers_get_messages)

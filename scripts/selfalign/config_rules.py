@@ -91,6 +91,8 @@ def enough_seeds(config: dict) -> Iterator[str]:
         yield f"seeds.shards is {seeds['shards']}: more than the {seeds['limit']} seeds of seeds.limit"
     if seeds["filters"]["min_lines"] > seeds["filters"]["max_lines"]:
         yield "seeds.filters.min_lines is above seeds.filters.max_lines"
+    if seeds["commits"]["min_tokens"] > seeds["commits"]["max_tokens"]:
+        yield "seeds.commits.min_tokens is above seeds.commits.max_tokens"
     if seeds["snippets"]["min_lines"] > seeds["snippets"]["max_lines"]:
         yield "seeds.snippets.min_lines is above seeds.snippets.max_lines"
 

@@ -1,12 +1,14 @@
 """Every method in one small study with the fake backend: what is planned, what is made, and what the cards say of it."""
 
 import copy
+import os
+import subprocess
 
 import pytest
 
 from selfalign.io import read_jsonl
 from selfalign.stage import merge_counts
-from study import FAKE_STUDY, Study
+from study import FAKE_STUDY, VERBS, Study, corpus_source
 
 TEACHER = {
     "engine": "fake",
@@ -20,8 +22,9 @@ ARMS = {
     "snippets": {"model": "fake", "seeds": "snippets", "responses": {"samples": 2}},
     "oss": {"method": "oss-instruct", "model": "teacher"},
     "taught": {"method": "distill", "model": "teacher", "tasks_of": "gen"},
+    "commits": {"method": "octopack", "model": "teacher"},
 }
-UNTESTED = ("oss", "taught")
+UNTESTED = ("oss", "taught", "commits")
 
 
 def study_of_methods(folder) -> Study:
@@ -31,8 +34,29 @@ def study_of_methods(folder) -> Study:
     config["generators"] = ARMS
     config["datasets"] = {name: {"generators": [name], "held_out": 0.1} for name in ARMS}
     config["datasets"] |= {f"{n}-published": {"generators": [n], "policy": "unfiltered"} for n in UNTESTED}
+    commit_history(folder / "repository")
+    config["seeds"]["corpora"]["history"] = {"kind": "git", "path": "repository", "licence": "MIT"}
     config["checkpoints"], config["evaluation"]["benchmarks"]["humaneval"]["limit"] = {}, 1
     return Study(folder, config)
+
+
+def commit_history(folder):
+    """A repository with one commit that changes each of a dozen files, in a way that the fake tests know."""
+    folder.mkdir()
+    who = {f"GIT_{role}_{what}": "a@b" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+
+    def git(*arguments):
+        env = {**os.environ, **who, "GIT_AUTHOR_DATE": "@0 +0000", "GIT_COMMITTER_DATE": "@0 +0000"}
+        subprocess.run(["git", "-C", str(folder), *arguments], check=True, capture_output=True, env=env)
+
+    git("init", "-q")
+    for offset in ("0", None):
+        for number, verb in enumerate(VERBS, 10):
+            source = corpus_source(verb, "parcels", number)
+            end = f"\n\ndef combine_{number}(a, b):\n    return a + b + {offset or number}\n"
+            (folder / f"file{number}.py").write_text(source + end)
+            git("add", ".")
+            git("commit", "-qm", f"{'Add' if offset else 'Change'} the sum that comes to {verb} all the parcels")
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +93,14 @@ def test_a_card_begins_with_terms_and_with_whether_it_was_filtered(made):
     assert "teacher (Terms 4) may forbid" in head("taught") and "fake" in head("taught")
     assert "**Filtered**" in head("taught") and "**Unfiltered**" in head("taught-published")
     assert "may forbid" not in head("gen")
+
+
+def test_a_commit_is_traced_to_its_repository(made):
+    origins = [pair["lineage"]["origin"] for pair in pairs(made, "commits")]
+    assert {origin["package"] for origin in origins} == {"repository"}
+    assert all(len(origin["version"]) == 40 for origin in origins)
+    text = (made.folder / "results" / "datasets" / "commits-published" / "README.md").read_text()
+    assert "No model wrote" in text
 
 
 def test_no_row_is_lost(made):

@@ -4,7 +4,7 @@ No script imports this registry: a script that asks a model imports the one modu
 changes nothing that the others have made.
 """
 
-from selfalign.methods import distill, oss_instruct, seed_to_task, self_align
+from selfalign.methods import distill, octopack, oss_instruct, seed_to_task, self_align
 from selfalign.methods.base import Method
 
 METHODS: dict[str, Method] = {
@@ -14,5 +14,6 @@ METHODS: dict[str, Method] = {
         seed_to_task,
         oss_instruct,
         distill,
+        octopack,
     )
 }  # fmt: skip

@@ -151,8 +151,9 @@ class Planner:
         self.plan.stages += stages
         if not model:
             return unique
-        longest = max((stage for stage in stages if stage.start_seconds or stage.gpus), key=lambda s: s.work_seconds)
-        if longest.gpus:
+        busy = [stage for stage in stages if stage.start_seconds or stage.gpus]
+        longest = max(busy, key=lambda stage: stage.work_seconds, default=None)
+        if longest and longest.gpus:
             self.plan.advice[name] = advise_shards(
                 longest.work_seconds, longest.start_seconds, 60 * longest.limit_minutes, longest.places, self.plan.seeds
             )

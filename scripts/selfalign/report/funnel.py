@@ -12,6 +12,7 @@ STAGES = {
     "corpus_file": ("Read source files", "files", "files with functions"),
     "mine": ("Mine functions", "functions", "functions"),
     "snippets": ("Take random lines", "snippets", "snippets"),
+    "commits": ("Read commits", "commits", "commits"),
     "typecheck": ("Check types", "functions", "functions"),
     "seeds": ("Deduplicate seeds", "candidates", "seeds"),
     "concepts": ("Name concepts", "seeds", "concept lists"),
