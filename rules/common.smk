@@ -325,11 +325,14 @@ def dataset_layout(wildcards):
 
 def dataset_origins(wildcards):
     """What the card says of each generator: its method, and the models whose outputs are in the pairs."""
-    return {name: layout.origin(config, name) for name in dataset_spec(wildcards)["generators"]}
+    spec = dataset_spec(wildcards)
+    return {name: layout.origin(config, name, spec["policy"] == layout.BLIND) for name in spec["generators"]}
 
 
 def dataset_models(wildcards):
-    names = {model for name in dataset_spec(wildcards)["generators"] for model in layout.models_of(config, name)}
+    spec = dataset_spec(wildcards)
+    blind = spec["policy"] == layout.BLIND
+    names = {model for name in spec["generators"] for model in layout.models_of(config, name, blind)}
     return [model_manifest(name) for name in sorted(names)]
 
 

@@ -41,17 +41,13 @@ def stages(config: dict, results: Path) -> list[Stage]:
         found.append(Stage(gather, f"deduplicate {kind}", [(job, counts, counts)]))
     for name in sorted(config["generators"]):
         folder = results / "generators" / name
-        for rule, stage in (
-            ("generate_concepts", "concepts"), ("generate_tasks", "tasks"), ("dedup_tasks", "unique_tasks"),
-            ("generate_responses", "responses"), ("validate_responses", "verdicts"),
-        ):  # fmt: skip
-            title = f"{name}: {stage.replace('_', ' ')}"
-            if stage == "unique_tasks":
+        for stage in layout.stage_folders(config, name):
+            if stage == "responses" and layout.tasks_owner(config, name) == name:
                 file = folder / "unique_tasks.counts.json"
-                found.append(Stage(rule, title, [(name, file, file)]))
-                continue
-            jobs = [(f"{name}/{shard}", folder / stage / f"{shard}.counts.json") for shard in shards]
-            found.append(Stage(rule, title, [(job, file, file) for job, file in jobs]))
+                found.append(Stage("dedup_tasks", f"{name}: unique tasks", [(name, file, file)]))
+            rule, log = rule_and_log(config, name, stage)
+            jobs = [(f"{log}/{shard}", folder / stage / f"{shard}.counts.json") for shard in shards]
+            found.append(Stage(rule, f"{name}: {stage}", [(job, file, file) for job, file in jobs]))
     for name in sorted(config["datasets"]):
         file = results / "datasets" / name / "counts.json"
         found.append(Stage("build_dataset", f"dataset {name}", [(name, file, file)]))
@@ -74,6 +70,15 @@ def stages(config: dict, results: Path) -> list[Stage]:
             )
     found.append(Stage("write_report", "report", [("", results / "report" / "report.html", None)]))
     return found
+
+
+def rule_and_log(config: dict, name: str, stage: str) -> tuple[str, str]:
+    """The rule that makes a folder of a generator, and where its logs lie below the rule's."""
+    if stage.startswith("evolved-"):
+        return "evolve_tasks", f"{name}/{stage.removeprefix('evolved-')}"
+    if stage == "verdicts":
+        return "validate_responses", name
+    return f"{'adopt' if stage in layout.method_of(config, name).direct else 'generate'}_{stage}", name
 
 
 def rows(config: dict, results: Path) -> Iterator[tuple[str, str, str, str, str]]:

@@ -50,7 +50,7 @@ def resolved(config, **generators):
 @pytest.mark.parametrize("method", METHODS.values(), ids=lambda method: method.name)
 def test_every_method_is_documented_and_has_its_prompts(method, root):
     assert (root / "docs" / "methods" / f"{method.name}.md").is_file()
-    for role in ("concepts", "tasks", "responses"):
+    for role in ("concepts", "tasks", "rounds", "responses"):
         stage = getattr(method, role)
         if stage and role not in method.direct:
             assert (root / "prompts" / f"{stage}.jinja").is_file()
@@ -104,8 +104,11 @@ def test_distilled_pairs_descend_from_the_other_generators_tasks_and_seeds(confi
 
 def test_a_methods_own_module_changes_the_hash_of_its_stages_alone():
     assert stage_fingerprint("generate.py", "concepts") == code_fingerprint("generate.py")
-    own = {stage_fingerprint("generate.py", stage) for stage in ("seed_to_task", "oss_instruct", "concepts")}
-    assert len(own) == 3
+    own = {
+        stage_fingerprint("generate.py", stage)
+        for stage in ("seed_to_task", "oss_instruct", "evol_instruct", "concepts")
+    }
+    assert len(own) == 4
 
 
 def test_a_task_made_from_a_seed_alone_says_so(tmp_path):

@@ -23,8 +23,9 @@ ARMS = {
     "oss": {"method": "oss-instruct", "model": "teacher"},
     "taught": {"method": "distill", "model": "teacher", "tasks_of": "gen"},
     "commits": {"method": "octopack", "model": "teacher"},
+    "evolved": {"method": "evol-instruct", "model": "teacher", "tasks_of": "gen", "evolution": {"rounds": 2}},
 }
-UNTESTED = ("oss", "taught", "commits")
+UNTESTED = ("oss", "taught", "commits", "evolved")
 
 
 def study_of_methods(folder) -> Study:
@@ -101,6 +102,14 @@ def test_a_commit_is_traced_to_its_repository(made):
     assert all(len(origin["version"]) == 40 for origin in origins)
     text = (made.folder / "results" / "datasets" / "commits-published" / "README.md").read_text()
     assert "No model wrote" in text
+
+
+def test_evolved_tasks_descend_from_those_of_the_round_before(made):
+    tasks = {row["id"]: row for row in read_jsonl(made.folder / "results/generators/gen/unique_tasks/0-of-1.jsonl")}
+    found = list(read_jsonl(made.folder / "results/generators/evolved/evolved-2/0-of-1.jsonl"))
+    assert found and all(row["evolved_from"][0] in tasks for row in found)
+    assert {len(row["evolved_from"]) for row in found} == {2}
+    assert all(pair["lineage"]["evolved_from"] for pair in pairs(made, "evolved"))
 
 
 def test_no_row_is_lost(made):

@@ -4,7 +4,7 @@ No script imports this registry: a script that asks a model imports the one modu
 changes nothing that the others have made.
 """
 
-from selfalign.methods import distill, octopack, oss_instruct, seed_to_task, self_align
+from selfalign.methods import distill, evol_instruct, octopack, oss_instruct, seed_to_task, self_align
 from selfalign.methods.base import Method
 
 METHODS: dict[str, Method] = {
@@ -13,6 +13,7 @@ METHODS: dict[str, Method] = {
         self_align,
         seed_to_task,
         oss_instruct,
+        evol_instruct,
         distill,
         octopack,
     )

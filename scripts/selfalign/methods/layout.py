@@ -158,9 +158,14 @@ def generated_folders(config: dict, name: str) -> list[str]:
     return [folder for folder in stage_folders(config, name) if folder not in method_of(config, name).direct]
 
 
-def models_of(config: dict, name: str) -> list[str]:
-    """The model entries whose outputs may be in a generator's pairs: its own and those that wrote its tasks."""
-    found = {config["generators"][name]["model"]} if uses_model(config, name) else set()
+def models_of(config: dict, name: str, blind: bool = False) -> list[str]:
+    """The model entries whose outputs may be in a generator's pairs: its own and those that wrote its tasks.
+
+    Args:
+        blind: pairs without tests are meant, so that a model that writes nothing but tests is none of them.
+    """
+    writes = method_of(config, name).generates if blind else uses_model(config, name)
+    found = {config["generators"][name]["model"]} if writes else set()
     source = config["generators"][name]["tasks_of"]
     return sorted(found | set(models_of(config, source) if source else []))
 
@@ -169,7 +174,7 @@ def uses_model(config: dict, name: str) -> bool:
     return method_of(config, name).generates or (is_judged(config, name) and not method_of(config, name).tested)
 
 
-def origin(config: dict, name: str) -> dict:
+def origin(config: dict, name: str, blind: bool = False) -> dict:
     """What a dataset's card says of a generator: method, kind of seeds, tests, and its models with their terms."""
     method = method_of(config, name)
     return {
@@ -178,5 +183,5 @@ def origin(config: dict, name: str) -> dict:
         "seeds": seed_kind(config, name),
         "own_tests": method.tested,
         "tasks_of": config["generators"][name]["tasks_of"],
-        "models": {model: config["models"][model]["outputs"] for model in models_of(config, name)},
+        "models": {model: config["models"][model]["outputs"] for model in models_of(config, name, blind)},
     }
