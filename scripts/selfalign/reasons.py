@@ -121,6 +121,7 @@ REASONS: dict[str, dict[str, str]] = {
     "responses": {
         "truncated": "the answer hit the token limit",
         "empty": "no text, or nothing left of it",
+        "malformed": "not the sections that were asked for, each once and in order",
         "no_solution": "no closed Python code block with a solution",
         "no_tests": "no closed Python code block with tests",
         "unclosed_fence": "a code block that is never closed",

@@ -20,6 +20,7 @@ ARMS = {
     "gen": {"model": "fake", "responses": {"samples": 2}},
     "direct": {"method": "seed-to-task", "model": "fake", "responses": {"samples": 2}},
     "snippets": {"model": "fake", "seeds": "snippets", "responses": {"samples": 2}},
+    "sections": {"method": "starcoder2-instruct", "model": "fake", "responses": {"samples": 2}},
     "oss": {"method": "oss-instruct", "model": "teacher"},
     "taught": {"method": "distill", "model": "teacher", "tasks_of": "gen"},
     "commits": {"method": "octopack", "model": "teacher"},

@@ -104,6 +104,11 @@ def _text(prompt: str, seed: str) -> str:
             f"Write a Python function `combine_{number}` that takes two {pick(OBJECTS, 'object')} as numbers, "
             f"{pick(VERBS, 'verb')} them and returns their sum plus {number}.\n\n"
         )
+    if prompt.endswith("[Reasoning]\n"):
+        names = re.findall(r"`(combine_(\d+))`", prompt) or [("combine", "0")]
+        answer = _response(*names[-1], choose(key, OUTCOMES, "outcome"))
+        reasoning, _, rest = answer.partition("\n\n")
+        return f"{reasoning}\n[Implementation]\n{rest}".replace("[Tests]", "[Explanation]\nOne sum.\n[Tests]")
     if prompt.endswith("[Answer]\n"):
         names = re.findall(r"`(combine_(\d+))`", prompt) or [("combine", "0")]
         return _response(*names[-1], choose(key, OUTCOMES, "outcome"))

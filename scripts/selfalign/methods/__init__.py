@@ -4,7 +4,15 @@ No script imports this registry: a script that asks a model imports the one modu
 changes nothing that the others have made.
 """
 
-from selfalign.methods import distill, evol_instruct, octopack, oss_instruct, seed_to_task, self_align
+from selfalign.methods import (
+    distill,
+    evol_instruct,
+    octopack,
+    oss_instruct,
+    seed_to_task,
+    self_align,
+    starcoder2_instruct,
+)
 from selfalign.methods.base import Method
 
 METHODS: dict[str, Method] = {
@@ -16,5 +24,6 @@ METHODS: dict[str, Method] = {
         evol_instruct,
         distill,
         octopack,
+        starcoder2_instruct,
     )
 }  # fmt: skip
