@@ -14,6 +14,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
 from selfalign.backends import engine_gpus
+from selfalign.candidates import candidates, model_of, repeat_of
 from selfalign.config import resolve_config
 from selfalign.errors import UserError
 from selfalign.failures import report as failure_lines
@@ -94,7 +95,7 @@ def model_manifest(name):
 
 def base_model(candidate):
     """Name of the model entry that serves a candidate of the evaluation: itself, or what it was tuned from."""
-    return config["checkpoints"][candidate]["model"] if candidate in config["checkpoints"] else candidate
+    return model_of(config, candidate)
 
 
 def serving(name):
@@ -158,7 +159,8 @@ def stage_settings(section):
     def settings(wildcards):
         generator = config["generators"][wildcards.generator]
         style = {"style": generator["style"]} if generator["style"] != "few-shot" else {}
-        return {**generator.get(section, {}), **style}
+        repeat = {"repeat": generator["repeat"]} if generator["repeat"] else {}
+        return {**generator.get(section, {}), **style, **repeat}
 
     return settings
 
@@ -228,16 +230,10 @@ def tested_responses(wildcards):
     return layout.tested_responses(config, wildcards.generator).format(shard=wildcards.shard)
 
 
-def candidates():
-    """What is evaluated: every checkpoint and the model that it came from."""
-    checkpoints = config["checkpoints"]
-    return sorted({*checkpoints, *(entry["model"] for entry in checkpoints.values())})
-
-
 def evaluation_results():
     return expand(
         "results/evaluation/{candidate}/{benchmark}.json",
-        candidate=candidates(),
+        candidate=candidates(config),
         benchmark=config["evaluation"]["benchmarks"],
     )
 
@@ -295,7 +291,9 @@ def benchmark_spec(wildcards):
 
 def decoding(wildcards):
     spec = config["evaluation"]["benchmarks"][wildcards.benchmark]
-    return {key: value for key, value in spec.items() if key not in ("kind", "source", "shards")}
+    repeat = repeat_of(config, wildcards.candidate)
+    seeds = {"repeat": repeat} if repeat and spec["temperature"] else {}
+    return {**{key: value for key, value in spec.items() if key not in ("kind", "source", "shards")}, **seeds}
 
 
 def sandbox_limits():
@@ -399,7 +397,7 @@ def benchmark_limit(wildcards):
 def used_models():
     """The model entries that something in the config uses."""
     generating = {model for name in config["generators"] for model in layout.models_of(config, name)}
-    return sorted({*generating, *(entry["model"] for entry in config["checkpoints"].values())})
+    return sorted({*generating, *(model_of(config, name) for name in candidates(config))})
 
 
 def lock_fingerprints():
@@ -479,7 +477,7 @@ def report_inputs(wildcards):
 def evaluation_files(suffix):
     return [
         f"results/evaluation/{candidate}/{benchmark}/completions/{i}-of-{spec['shards']}.{suffix}"
-        for candidate in candidates()
+        for candidate in candidates(config)
         for benchmark, spec in config["evaluation"]["benchmarks"].items()
         for i in range(spec["shards"])
     ]

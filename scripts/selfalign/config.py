@@ -12,6 +12,7 @@ import jsonschema
 import yaml
 
 from selfalign import ROOT
+from selfalign.candidates import add_repeats
 from selfalign.config_methods import apply_methods, drop_unused_sections
 from selfalign.config_rules import cross_field_problems
 from selfalign.errors import UserError
@@ -38,7 +39,7 @@ def resolve_config(config: dict) -> dict:
     problems += [line for error in validator.iter_errors(resolved) for line in _explain(error)]
     if not problems:
         drop_unused_sections(resolved)
-        problems = cross_field_problems(resolved)
+        problems = add_repeats(resolved) or cross_field_problems(resolved)
     if problems:
         count = "one problem" if len(problems) == 1 else f"{len(problems)} problems"
         raise UserError(

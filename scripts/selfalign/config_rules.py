@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from selfalign import config_methods
+from selfalign.candidates import candidates, model_of
 from selfalign.methods.base import SECTIONS
 
 Rule = Callable[[dict], Iterator[str]]
@@ -29,8 +30,16 @@ def names_exist(config: dict) -> Iterator[str]:
         for key in ("model", "dataset"):
             if checkpoint[key] not in config[f"{key}s"]:
                 yield _unknown(f"checkpoints.{name}.{key}", checkpoint[key], f"{key}s", config[f"{key}s"])
+        if checkpoint["repeat_of"] is not None and checkpoint["repeat_of"] not in config["checkpoints"]:
+            yield _unknown(
+                f"checkpoints.{name}.repeat_of", checkpoint["repeat_of"], "checkpoints", config["checkpoints"]
+            )
         if name in config["models"]:
             yield f"checkpoints.{name} has the name of a model: evaluation could not tell them apart, rename one"
+
+    for name in config["evaluation"]["models"]:
+        if name not in config["models"]:
+            yield _unknown("evaluation.models", name, "models", config["models"])
 
 
 def models_are_served(config: dict) -> Iterator[str]:
@@ -55,15 +64,13 @@ def windows_suffice(config: dict) -> Iterator[str]:
                     f"generators.{name}.{stage}.max_tokens is {tokens}: the window of {generator['model']!r} is "
                     f"{model['context']} tokens, prompt and answer together"
                 )
-    for name, checkpoint in config["checkpoints"].items():
-        model = config["models"].get(checkpoint["model"])
-        if not model:
-            continue
+    evaluated = {model_of(config, name): name for name in candidates(config)}
+    for name, candidate in sorted(evaluated.items()):
         for benchmark, spec in config["evaluation"]["benchmarks"].items():
-            if spec["max_tokens"] >= model["context"]:
+            if spec["max_tokens"] >= config["models"][name]["context"]:
                 yield (
                     f"evaluation.benchmarks.{benchmark}.max_tokens is {spec['max_tokens']}: the window of "
-                    f"{checkpoint['model']!r} (checkpoints.{name}) is {model['context']} tokens"
+                    f"{name!r} (evaluated as {candidate}) is {config['models'][name]['context']} tokens"
                 )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from selfalign.candidates import candidates
 from selfalign.io import read_json
 from selfalign.methods import layout
 from selfalign.progress import last_reading
@@ -56,8 +57,7 @@ def stages(config: dict, results: Path) -> list[Stage]:
         found.append(
             Stage("train_checkpoint", f"checkpoint {name}", [(name, folder / "training.json", folder / "counts.json")])
         )
-    candidates = sorted({*config["checkpoints"], *(entry["model"] for entry in config["checkpoints"].values())})
-    for name in candidates:
+    for name in candidates(config):
         for benchmark, spec in config["evaluation"]["benchmarks"].items():
             folder = results / "evaluation" / name / benchmark / "completions"
             parts = [f"{i}-of-{spec['shards']}" for i in range(spec["shards"])]

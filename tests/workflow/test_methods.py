@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from selfalign.io import read_jsonl
+from selfalign.io import read_json, read_jsonl
 from selfalign.stage import merge_counts
 from study import FAKE_STUDY, VERBS, Study, corpus_source
 
@@ -39,6 +39,7 @@ def study_of_methods(folder) -> Study:
     commit_history(folder / "repository")
     config["seeds"]["corpora"]["history"] = {"kind": "git", "path": "repository", "licence": "MIT"}
     config["checkpoints"], config["evaluation"]["benchmarks"]["humaneval"]["limit"] = {}, 1
+    config["evaluation"]["models"] = ["teacher"]  # no checkpoint comes of it
     return Study(folder, config)
 
 
@@ -129,6 +130,8 @@ def test_the_second_run_has_nothing_to_do_and_a_report_can_be_made(made):
     assert made.planned("data") == {}
     made.run("report")
     assert (made.folder / "results" / "report" / "report.html").stat().st_size > 10_000
+    (arm,) = read_json(made.folder / "results" / "report" / "report.json")["arms"]["rows"]
+    assert arm["arm"] == "teacher" and arm["scores"]["humaneval"]["problems"] == 1
 
 
 def test_a_study_that_only_wants_published_data_pays_for_no_tests(tmp_path, sandbox_image):

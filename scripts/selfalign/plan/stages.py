@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from selfalign.backends import engine_gpus
+from selfalign.candidates import model_of
 from selfalign.methods import layout
 from selfalign.plan.assumptions import BYTES, RESUMABLE_CHECKPOINTS, Assumptions
 
@@ -173,8 +174,7 @@ def training_stage(name: str, config: dict, pairs: int, size: float, found: Assu
 def completion_stages(
     candidate: str, config: dict, found: Assumptions, machine: Machine, jobs: int = 1
 ) -> list[StagePlan]:
-    checkpoints = config["checkpoints"]
-    model = config["models"][checkpoints[candidate]["model"] if candidate in checkpoints else candidate]
+    model = config["models"][model_of(config, candidate)]
     stages = []
     for benchmark, spec in config["evaluation"]["benchmarks"].items():
         problems = BENCHMARK_PROBLEMS[spec["kind"]]

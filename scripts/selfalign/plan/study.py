@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from selfalign.backends import engine_gpus
+from selfalign.candidates import candidates, model_of
 from selfalign.methods import layout
 from selfalign.plan.assumptions import BYTES, Assumptions, billions, defaults
 from selfalign.plan.measured import seeds_found, weight_bytes, with_generation, with_pairs, with_training
@@ -72,8 +73,8 @@ class Planner:
         pairs = {name: self._dataset(name, unique) for name in self.config["datasets"]}
         for name in self.config["checkpoints"]:
             self._checkpoint(name, pairs)
-        for name in self._candidates():
-            found = self._assumptions(self._model_of(name))
+        for name in candidates(self.config):
+            found = self._assumptions(model_of(self.config, name))
             self.plan.stages += completion_stages(name, self.config, found, self.machine)
         self.plan.stages.append(single("write_report", "", 0, 30, 5e6))
         self._look_at_limits()
@@ -87,14 +88,6 @@ class Planner:
         known = given or found or limit or SEEDS_WITHOUT_LIMIT
         return min(known, limit or known)
 
-    def _model_of(self, candidate: str) -> str:
-        checkpoints = self.config["checkpoints"]
-        return checkpoints[candidate]["model"] if candidate in checkpoints else candidate
-
-    def _candidates(self) -> list[str]:
-        checkpoints = self.config["checkpoints"]
-        return sorted({*checkpoints, *(entry["model"] for entry in checkpoints.values())})
-
     def _size(self, model: str) -> float:
         return billions(model, self.config["models"][model], weight_bytes(self.folder / "resources", model))
 
@@ -103,7 +96,7 @@ class Planner:
 
     def _fetching(self) -> None:
         generating = {model for name in self.config["generators"] for model in layout.models_of(self.config, name)}
-        for model in sorted(generating | {entry["model"] for entry in self.config["checkpoints"].values()}):
+        for model in sorted(generating | {model_of(self.config, name) for name in candidates(self.config)}):
             engine = self.config["models"][model]["engine"]
             disk = self._size(model) * 2e9 if engine == "vllm" else 0
             self.plan.stages.append(single("fetch_model", model, 0, disk / 50e6, disk))
