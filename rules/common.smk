@@ -160,7 +160,10 @@ def stage_settings(section):
         generator = config["generators"][wildcards.generator]
         style = {"style": generator["style"]} if generator["style"] != "few-shot" else {}
         repeat = {"repeat": generator["repeat"]} if generator["repeat"] else {}
-        return {**generator.get(section, {}), **style, **repeat}
+        # The share is taken where the other generator's tasks come in: by evolution, else by the responses.
+        comes_in = "tasks" if "evolution" in generator else "responses"
+        share = {"share": generator["share"]} if section == comes_in and generator["share"] < 1 else {}
+        return {**generator.get(section, {}), **style, **repeat, **share}
 
     return settings
 

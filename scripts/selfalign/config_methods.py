@@ -69,6 +69,8 @@ def methods_have_what_they_need(config: dict) -> Iterator[str]:
             yield f"{key}.tasks_of is {source!r}, which generators does not define; defined: {', '.join(sorted(generators))}"
         elif source is not None and _in_a_circle(generators, name):
             yield f"{key}.tasks_of leads back to {name!r}: a chain of generators has to begin with one that has seeds"
+        if method.seeds and generator["share"] < 1:
+            yield f"{key}.share is {generator['share']}: method {method.name!r} starts from seeds; seeds.limit bounds those"
         if not method.seeds and generator["seeds"] is not None:
             yield f"{key}.seeds is {generator['seeds']!r}: method {method.name!r} has the seeds of its tasks"
 

@@ -14,6 +14,7 @@ from selfalign.errors import UserError
 from selfalign.fingerprint import code_fingerprint, stage_fingerprint
 from selfalign.io import read_json, read_jsonl, write_jsonl
 from selfalign.methods import METHODS, layout
+from selfalign.methods.evol_instruct import Evolution
 from selfalign.methods.oss_instruct import ProblemsWithSolutions, shown
 from selfalign.methods.seed_to_task import SeedTasks
 from selfalign.stages import SHARED, stage_module
@@ -79,6 +80,9 @@ def test_a_method_sets_its_own_defaults_and_has_no_other_sections(config):
         ({"method": "distill", "tasks_of": "self-align"}, "model is missing"),
         ({"method": "distill", "model": "M", "tasks_of": "self-align", "concepts": {}}, "no such stage"),
         ({"method": "oss-instruct", "model": "M", "tasks_of": "self-align"}, "starts from seeds"),
+        ({"method": "oss-instruct", "model": "M", "share": 0.5}, "seeds.limit bounds those"),
+        ({"method": "octopack"}, "no corpus of kind git"),
+        ({"method": "octopack", "seeds": "snippets"}, "starts from commits"),
         ({"method": "self-align", "model": "M", "style": "chat"}, "few-shot is wanted"),
     ],
 )
@@ -178,6 +182,16 @@ def test_what_only_sounds_like_a_refusal_is_none(text):
 
 def test_an_answer_that_is_nothing_but_pleasantries_is_left_as_it_is():
     assert without_boilerplate("Sure!\n") == "Sure!\n"
+
+
+def test_a_share_of_the_tasks_is_drawn_by_their_ids(tmp_path):
+    folder, rows = prompts_folder(tmp_path), [{"id": f"{number:020x}"} for number in range(400)]
+    half = Answers({**SETTINGS, "share": 0.5}, folder).select(rows)
+    assert 150 < len(half) < 250 and Answers(SETTINGS, folder).select(rows) == rows
+    assert Answers({**SETTINGS, "share": 0.5}, folder).select(rows[100:]) == [row for row in half if row in rows[100:]]
+    evolved = [{"id": f"e{number}", "evolved_from": [row["id"]]} for number, row in enumerate(rows)]
+    settings = {**SETTINGS, "share": 0.5, "round": 2, "operators": {"reason": 1}, "most_similar": 0.8}
+    assert Evolution(settings, folder).select(rows + evolved) == [evolved[rows.index(row)] for row in half]
 
 
 def test_answers_have_no_tests(tmp_path):

@@ -11,6 +11,7 @@ from selfalign.fewshots import render
 from selfalign.methods.base import Method
 from selfalign.rows import choose, digest, row_id
 from selfalign.stages import Prompt
+from selfalign.stages.answers import taken
 from selfalign.stages.fewshot import truncated, unusable
 from selfalign.stages.parsing import Rejected, similarity, without_boilerplate, words
 from selfalign.stages.tasks import COPY, Tasks
@@ -61,7 +62,8 @@ class Evolution(Tasks):
         """The latest version of every lineage, in the order in which the lineages began."""
         latest: dict[str, dict] = {}
         for row in rows:
-            latest[self._history(row)[0]] = row
+            if taken(root := self._history(row)[0], self.settings):
+                latest[root] = row
         return list(latest.values())
 
     @staticmethod

@@ -113,16 +113,23 @@ def generator_stages(
         model = config["models"][generator["model"]]
         return generation_stage(rule, name, model, found, requests, shards, machine, BYTES[section])
 
+    def adopted(rule: str, rows: int, section: str) -> StagePlan:
+        return StagePlan(
+            rule, name, rows, shards, 0, 2 + rows / shards / 5000, machine.jobs, rows * BYTES[section], 120
+        )
+
+    given_tasks = round(given_tasks * generator["share"])
     rows = seeds
     if method.concepts:
         stages.append(generated("generate_concepts", rows, "concepts"))
         rows = round(rows * found.kept["concepts"])
     if method.tasks:
-        stages += [] if "tasks" in method.direct else [generated("generate_tasks", rows, "tasks")]
+        direct = "tasks" in method.direct
+        stages.append(adopted("adopt_tasks", rows, "tasks") if direct else generated("generate_tasks", rows, "tasks"))
         tasks = round(rows * found.kept["tasks"])
     elif method.rounds:
         rounds = generator["evolution"]["rounds"]
-        stages.append(generated("evolve_tasks", given_tasks * rounds, "tasks"))
+        stages += [generated("evolve_tasks", given_tasks, "tasks")] * rounds
         tasks = round(given_tasks * rounds * found.kept["tasks"])
     unique = given_tasks
     if method.tasks or method.rounds:
@@ -134,6 +141,8 @@ def generator_stages(
         responses = unique * generator["responses"]["samples"]
         stages.append(generated("generate_responses", responses, "responses"))
         responses = round(responses * found.kept["responses"])
+    else:
+        stages.append(adopted("adopt_responses", responses, "responses"))
     if layout.is_judged(config, name):
         if not method.tested:
             stages.append(generated("generate_tests", responses, "tests"))

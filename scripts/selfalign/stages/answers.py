@@ -1,6 +1,7 @@
 """Task to answers without tests: an explanation and a solution, as methods before self-alignment trained on them."""
 
 from selfalign.backends import Completion
+from selfalign.rows import draw
 from selfalign.stages.fewshot import FewshotStage, truncated, unusable
 from selfalign.stages.parsing import FENCE, Rejected, code_blocks, without_boilerplate
 from selfalign.stages.responses import response_row, unfinished
@@ -13,6 +14,9 @@ class Answers(FewshotStage):
     role = "responses"
     stop = ("\n[Task]", "\n[Answer]", "\n[Tests]", "\n[Properties]")
 
+    def select(self, rows: list[dict]) -> list[dict]:
+        return [row for row in rows if taken(row["id"], self.settings)]
+
     def fields(self, row: dict) -> dict:
         return {"instruction": row["instruction"]}
 
@@ -22,6 +26,11 @@ class Answers(FewshotStage):
             return parts
         text, solution = parts
         return response_row(row, sample, completion, text, solution, "")
+
+
+def taken(task: str, settings: dict) -> bool:
+    """Whether a task of another generator is in the share that a method takes of them."""
+    return draw(task, "share") < settings.get("share", 1)
 
 
 def split_answer(answer: str) -> tuple[str, str] | Rejected:
