@@ -50,7 +50,7 @@ rule all:
 
 rule seeds:
     input:
-        seed_shards(),
+        all_seeds(),
 
 
 rule data:

@@ -14,13 +14,15 @@ from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
 from selfalign.backends import engine_gpus
+from selfalign.candidates import candidates, model_of, repeat_of
 from selfalign.config import resolve_config
 from selfalign.errors import UserError
 from selfalign.failures import report as failure_lines
 from selfalign.fewshots import prompt_fingerprint
 from selfalign import ROOT
 from selfalign.cluster.guard import guard
-from selfalign.fingerprint import code_fingerprint, file_fingerprint, sha256
+from selfalign.methods import layout
+from selfalign.fingerprint import code_fingerprint, file_fingerprint, sha256, stage_fingerprint
 from selfalign.images import ROLES, built_image
 
 try:
@@ -36,6 +38,7 @@ wildcard_constraints:
     shard=r"\d+-of-\d+",
     model="|".join(map(re.escape, config["models"])),
     corpus="|".join(map(re.escape, config["seeds"]["corpora"])),
+    kind="snippets|commits",
     generator="|".join(map(re.escape, config["generators"])),
     dataset="|".join(map(re.escape, config["datasets"])) or "none",
     checkpoint="|".join(map(re.escape, config["checkpoints"])) or "none",
@@ -78,6 +81,11 @@ def seed_shards():
     return expand("results/seeds/shards/{shard}.jsonl", shard=SHARDS)
 
 
+def all_seeds():
+    """The seeds of every kind that a generator starts from."""
+    return [f"{layout.SEED_FOLDERS[kind]}/{shard}.jsonl" for kind in layout.seed_kinds(config) for shard in SHARDS]
+
+
 def model_manifest(name):
     """The manifest of a model's weights, fetched or fine-tuned."""
     if name in config["checkpoints"]:
@@ -87,7 +95,7 @@ def model_manifest(name):
 
 def base_model(candidate):
     """Name of the model entry that serves a candidate of the evaluation: itself, or what it was tuned from."""
-    return config["checkpoints"][candidate]["model"] if candidate in config["checkpoints"] else candidate
+    return model_of(config, candidate)
 
 
 def serving(name):
@@ -97,7 +105,9 @@ def serving(name):
 
 
 def serving_gpus(name):
-    """GPUs that a job with this model holds on a cluster; a local run takes those that there are."""
+    """GPUs that a job with this model holds on a cluster; a local run takes those that there are. None without a model."""
+    if name is None:
+        return 0
     entry = config["models"][base_model(name)]
     return engine_gpus(entry) if entry["engine"] == "vllm" else 0
 
@@ -127,34 +137,106 @@ def generator_serving(wildcards):
     return serving(config["generators"][wildcards.generator]["model"])
 
 
-def stage_settings(stage):
+def generators_that(how, role):
+    """A pattern of the generators in whose method a model plays a role ("generate"), or a plain step does ("adopt")."""
+    methods = {name: layout.method_of(config, name) for name in config["generators"]}
+    playing = {name: method for name, method in methods.items() if getattr(method, role)}
+    return "|".join(re.escape(name) for name, m in playing.items() if (role in m.direct) == (how == "adopt")) or "none^"
+
+
+def stage_of(role):
+    """A function that gives the name of the stage or step that plays a role in a generator's method."""
+
+    def stage(wildcards):
+        return getattr(layout.method_of(config, wildcards.generator), role)
+
+    return stage
+
+
+def stage_settings(section):
     """A function that gives a generator's settings of a stage."""
 
     def settings(wildcards):
-        return config["generators"][wildcards.generator][stage]
+        generator = config["generators"][wildcards.generator]
+        style = {"style": generator["style"]} if generator["style"] != "few-shot" else {}
+        repeat = {"repeat": generator["repeat"]} if generator["repeat"] else {}
+        # The share is taken where the other generator's tasks come in: by evolution, else by the responses.
+        comes_in = "tasks" if "evolution" in generator else "responses"
+        share = {"share": generator["share"]} if section == comes_in and generator["share"] < 1 else {}
+        return {**generator.get(section, {}), **style, **repeat, **share}
 
     return settings
 
 
-def stage_prompts(stage):
+def round_settings(wildcards):
+    """Settings of one round of evolution."""
+    generator = config["generators"][wildcards.generator]
+    evolution = {key: value for key, value in generator["evolution"].items() if key != "rounds"}
+    return {**stage_settings("tasks")(wildcards), **evolution, "round": int(wildcards.round)}
+
+
+def stage_prompts(role):
     """A function that gives the content hash of the prompt files that a generator's stage uses."""
 
     def prompts(wildcards):
-        return prompt_fingerprint(stage, config["generators"][wildcards.generator][stage])
+        section = "tasks" if role == "rounds" else role
+        stage = "tests" if role == "tests" else stage_of(role)(wildcards)
+        return prompt_fingerprint(stage, config["generators"][wildcards.generator][section])
 
     return prompts
 
 
-def candidates():
-    """What is evaluated: every checkpoint and the model that it came from."""
-    checkpoints = config["checkpoints"]
-    return sorted({*checkpoints, *(entry["model"] for entry in checkpoints.values())})
+def generation_code(role):
+    """A function that gives the hash of generate.py's code, with the module of a stage that only one method has."""
+
+    def code(wildcards):
+        return stage_fingerprint("generate.py", stage_of(role)(wildcards))
+
+    return code
+
+
+def adoption_code(role):
+    def code(wildcards):
+        return stage_fingerprint("adopt.py", stage_of(role)(wildcards))
+
+    return code
+
+
+def generator_seeds(wildcards):
+    return f"{layout.SEED_FOLDERS[layout.seed_kind(config, wildcards.generator)]}/{wildcards.shard}.jsonl"
+
+
+def task_parents(wildcards):
+    return layout.task_parents(config, wildcards.generator).format(shard=wildcards.shard)
+
+
+def unique_tasks(wildcards):
+    """The tasks that a generator answers, which may be another one's."""
+    return f"results/generators/{layout.tasks_owner(config, wildcards.generator)}/unique_tasks/{wildcards.shard}.jsonl"
+
+
+def earlier_rounds(wildcards):
+    """The tasks that evolution began with and those of every round before this one."""
+    source = config["generators"][wildcards.generator]["tasks_of"]
+    rounds = range(1, int(wildcards.round))
+    return [
+        f"results/generators/{layout.tasks_owner(config, source)}/unique_tasks/{wildcards.shard}.jsonl",
+        *(f"results/generators/{wildcards.generator}/evolved-{n}/{wildcards.shard}.jsonl" for n in rounds),
+    ]
+
+
+def task_files(wildcards):
+    return layout.task_files(config, wildcards.generator, SHARDS)
+
+
+def tested_responses(wildcards):
+    return layout.tested_responses(config, wildcards.generator).format(shard=wildcards.shard)
 
 
 def evaluation_results():
     return expand(
         "results/evaluation/{candidate}/{benchmark}.json",
-        candidate=candidates(),
+        candidate=candidates(config),
         benchmark=config["evaluation"]["benchmarks"],
     )
 
@@ -189,7 +271,19 @@ def corpus_input(wildcards):
 
 def corpus_seeds():
     folder = "typechecked" if config["seeds"]["typecheck"] else "mined"
-    return expand("results/seeds/{folder}/{corpus}.jsonl", folder=folder, corpus=config["seeds"]["corpora"])
+    return expand("results/seeds/{folder}/{corpus}.jsonl", folder=folder, corpus=layout.corpora_of(config, "functions"))
+
+
+def other_corpus_seeds(wildcards):
+    """What was mined of a kind of seeds other than functions."""
+    home = layout.SEED_HOMES[wildcards.kind]
+    return [f"{home}/mined/{corpus}.jsonl" for corpus in layout.corpora_of(config, wildcards.kind)]
+
+
+def other_near_duplicates(wildcards):
+    """Commits to one file are alike: they are compared as pairs, where there are the code before them and a message."""
+    settings = config["seeds"]["near_duplicates"]
+    return {**settings, "threshold": 1.0} if wildcards.kind == "commits" else settings
 
 
 def benchmark_spec(wildcards):
@@ -200,7 +294,9 @@ def benchmark_spec(wildcards):
 
 def decoding(wildcards):
     spec = config["evaluation"]["benchmarks"][wildcards.benchmark]
-    return {key: value for key, value in spec.items() if key not in ("kind", "source", "shards")}
+    repeat = repeat_of(config, wildcards.candidate)
+    seeds = {"repeat": repeat} if repeat and spec["temperature"] else {}
+    return {**{key: value for key, value in spec.items() if key not in ("kind", "source", "shards")}, **seeds}
 
 
 def sandbox_limits():
@@ -217,22 +313,27 @@ def dataset_spec(wildcards):
 
 
 def dataset_rows(wildcards):
-    """The rows of every stage that a dataset's pairs descend from, in the order generator, shard."""
-    generators = dataset_spec(wildcards)["generators"]
-    names = {"generator": generators, "shard": SHARDS}
-    stages = ("concepts", "unique_tasks", "responses", "verdicts")
-    rows = {stage: expand(f"results/generators/{{generator}}/{stage}/{{shard}}.jsonl", **names) for stage in stages}
-    counts = expand("results/generators/{generator}/verdicts/{shard}.counts.json", **names)
-    return {**rows, "seeds": seed_shards() * len(generators), "counts": counts}
+    """The rows of every stage that a dataset's pairs descend from, and the counts of the verdicts."""
+    files = {path for _, paths in layout.dataset_shards(config, wildcards.dataset, SHARDS) for path in paths.values()}
+    counts = [path.replace(".jsonl", ".counts.json") for path in files if "/verdicts/" in path]
+    return {"rows": sorted(files), "counts": sorted(counts)}
 
 
-def dataset_generators(wildcards):
-    """Name of the generator of each entry of :func:`dataset_rows`."""
-    return [generator for generator in dataset_spec(wildcards)["generators"] for _ in SHARDS]
+def dataset_layout(wildcards):
+    """(generator, stage -> file) of every generator and shard."""
+    return [list(entry) for entry in layout.dataset_shards(config, wildcards.dataset, SHARDS)]
+
+
+def dataset_origins(wildcards):
+    """What the card says of each generator: its method, and the models whose outputs are in the pairs."""
+    spec = dataset_spec(wildcards)
+    return {name: layout.origin(config, name, spec["policy"] == layout.BLIND) for name in spec["generators"]}
 
 
 def dataset_models(wildcards):
-    names = {config["generators"][name]["model"] for name in dataset_spec(wildcards)["generators"]}
+    spec = dataset_spec(wildcards)
+    blind = spec["policy"] == layout.BLIND
+    names = {model for name in spec["generators"] for model in layout.models_of(config, name, blind)}
     return [model_manifest(name) for name in sorted(names)]
 
 
@@ -298,8 +399,8 @@ def benchmark_limit(wildcards):
 
 def used_models():
     """The model entries that something in the config uses."""
-    entries = [*config["generators"].values(), *config["checkpoints"].values()]
-    return sorted({entry["model"] for entry in entries})
+    generating = {model for name in config["generators"] for model in layout.models_of(config, name)}
+    return sorted({*generating, *(model_of(config, name) for name in candidates(config))})
 
 
 def lock_fingerprints():
@@ -315,30 +416,44 @@ def report_templates():
 
 def report_inputs(wildcards):
     """Everything that the report is made from, by kind."""
-    generators, corpora = sorted(config["generators"]), sorted(config["seeds"]["corpora"])
-    stages = ("concepts", "tasks", "responses", "verdicts")
-    names = {"generator": generators, "shard": SHARDS}
-    folders = ("mined", "typechecked") if config["seeds"]["typecheck"] else ("mined",)
-    seed_counts = expand("results/seeds/{folder}/{corpus}.counts.json", folder=folders, corpus=corpora)
-    stage_counts = expand("results/generators/{generator}/{stage}/{shard}.counts.json", stage=stages, **names)
+    generators = sorted(config["generators"])
+    judged = [name for name in generators if layout.is_judged(config, name)]
+    owners = [name for name in generators if layout.tasks_owner(config, name) == name]
     return {
         "manifest": rules.write_manifest.output.manifest,
-        "seeds": seed_shards(),
-        **{
-            stage: expand(f"results/generators/{{generator}}/{stage}/{{shard}}.jsonl", **names)
-            for stage in ("unique_tasks", "responses", "verdicts")
-        },
+        "seeds": all_seeds(),
+        "unique_tasks": expand(
+            "results/generators/{generator}/unique_tasks/{shard}.jsonl", generator=owners, shard=SHARDS
+        ),
+        "responses": [
+            (
+                layout.tested_responses(config, name).format(shard=shard)
+                if name in judged
+                else f"results/generators/{name}/responses/{shard}.jsonl"
+            )
+            for name in generators
+            for shard in SHARDS
+        ],
+        "verdicts": expand("results/generators/{generator}/verdicts/{shard}.jsonl", generator=judged, shard=SHARDS),
         "counts": [
-            *seed_counts,
-            *expand("results/seeds/mined/{corpus}.files.counts.json", corpus=corpora),
-            rules.gather_seeds.output.counts,
-            *stage_counts,
-            *expand("results/generators/{generator}/unique_tasks.counts.json", generator=generators),
+            *layout.seed_files(config, "counts.json"),
+            *(
+                f"results/generators/{name}/{folder}/{shard}.counts.json"
+                for name in generators
+                for folder in layout.stage_folders(config, name)
+                for shard in SHARDS
+            ),
+            *expand("results/generators/{generator}/unique_tasks.counts.json", generator=owners),
             *expand("results/datasets/{dataset}/counts.json", dataset=config["datasets"]),
             *expand("results/checkpoints/{checkpoint}/counts.json", checkpoint=config["checkpoints"]),
         ],
         "usage": [
-            *expand("results/generators/{generator}/{stage}/{shard}.usage.json", stage=stages, **names),
+            *(
+                f"results/generators/{name}/{folder}/{shard}.usage.json"
+                for name in generators
+                for folder in layout.generated_folders(config, name)
+                for shard in SHARDS
+            ),
             *evaluation_files("usage.json"),
         ],
         "pairs": expand("results/datasets/{dataset}/train.jsonl", dataset=config["datasets"]),
@@ -347,10 +462,14 @@ def report_inputs(wildcards):
         "completions": evaluation_files("jsonl"),
         "problems": BENCHMARKS if evaluation_results() else [],
         "rejected": [
-            *expand("results/seeds/{folder}/{corpus}.rejected.jsonl", folder=folders, corpus=corpora),
-            "results/seeds/seeds.rejected.jsonl",
-            *expand("results/generators/{generator}/{stage}/{shard}.rejected.jsonl", stage=stages, **names),
-            *expand("results/generators/{generator}/unique_tasks.rejected.jsonl", generator=generators),
+            *layout.seed_files(config, "rejected.jsonl"),
+            *(
+                f"results/generators/{name}/{folder}/{shard}.rejected.jsonl"
+                for name in generators
+                for folder in layout.stage_folders(config, name)
+                for shard in SHARDS
+            ),
+            *expand("results/generators/{generator}/unique_tasks.rejected.jsonl", generator=owners),
             *expand("results/datasets/{dataset}/rejected.jsonl", dataset=config["datasets"]),
         ],
         "cards": expand("results/checkpoints/{checkpoint}/README.md", checkpoint=config["checkpoints"]),
@@ -361,7 +480,7 @@ def report_inputs(wildcards):
 def evaluation_files(suffix):
     return [
         f"results/evaluation/{candidate}/{benchmark}/completions/{i}-of-{spec['shards']}.{suffix}"
-        for candidate in candidates()
+        for candidate in candidates(config)
         for benchmark, spec in config["evaluation"]["benchmarks"].items()
         for i in range(spec["shards"])
     ]

@@ -32,7 +32,8 @@ rule build_dataset:
         image("workflow")
     params:
         spec=dataset_spec,
-        generators=dataset_generators,
+        shards=dataset_layout,
+        origins=dataset_origins,
         code=code_fingerprint("build_dataset.py"),
     message:
         "Choosing the pairs of dataset {wildcards.dataset}"

@@ -1,6 +1,6 @@
-"""Functions mined from real code.
+"""Functions mined from real code, and the other kinds of seeds.
 
-REQUIRED: corpora and benchmarks from the config. OUTPUT: results/seeds/shards/{shard}.jsonl
+REQUIRED: corpora and benchmarks from the config. OUTPUT: results/seeds/shards/{shard}.jsonl, results/seeds/{kind}/shards/…
 """
 
 
@@ -96,5 +96,86 @@ rule gather_seeds:
         code=code_fingerprint("gather_seeds.py"),
     message:
         "Removing duplicates and benchmark overlap from the seeds"
+    script:
+        "../scripts/gather_seeds.py"
+
+
+rule mine_snippets:
+    input:
+        corpus=corpus_input,
+    output:
+        kept="results/seeds/snippets/mined/{corpus}.jsonl",
+        rejected="results/seeds/snippets/mined/{corpus}.rejected.jsonl",
+        counts="results/seeds/snippets/mined/{corpus}.counts.json",
+        files_rejected="results/seeds/snippets/mined/{corpus}.files.rejected.jsonl",
+        files_counts="results/seeds/snippets/mined/{corpus}.files.counts.json",
+    log:
+        "results/run/logs/mine_snippets/{corpus}.log",
+    benchmark:
+        "results/run/benchmarks/mine_snippets/{corpus}.tsv"
+    conda:
+        "../envs/scripts.yaml"
+    container:
+        image("workflow")
+    params:
+        spec=corpus_spec,
+        licences=config["seeds"]["licences"],
+        filters=config["seeds"]["filters"],
+        snippets=config["seeds"]["snippets"],
+        code=code_fingerprint("mine_seeds.py"),
+    message:
+        "Taking random lines from corpus {wildcards.corpus}"
+    script:
+        "../scripts/mine_seeds.py"
+
+
+rule mine_commits:
+    output:
+        kept="results/seeds/commits/mined/{corpus}.jsonl",
+        rejected="results/seeds/commits/mined/{corpus}.rejected.jsonl",
+        counts="results/seeds/commits/mined/{corpus}.counts.json",
+    log:
+        "results/run/logs/mine_commits/{corpus}.log",
+    benchmark:
+        "results/run/benchmarks/mine_commits/{corpus}.tsv"
+    # Not in the workflow's image, which holds no git.
+    conda:
+        "../envs/scripts.yaml"
+    params:
+        spec=corpus_spec,
+        licences=config["seeds"]["licences"],
+        settings=config["seeds"]["commits"],
+        limits=config["seeds"]["filters"],
+        code=code_fingerprint("mine_commits.py"),
+    message:
+        "Reading the commits of corpus {wildcards.corpus}"
+    script:
+        "../scripts/mine_commits.py"
+
+
+rule gather_other_seeds:
+    input:
+        corpora=other_corpus_seeds,
+        benchmarks=BENCHMARKS,
+    output:
+        shards=expand("results/seeds/{kind}/shards/{shard}.jsonl", shard=SHARDS, allow_missing=True),
+        rejected="results/seeds/{kind}/seeds.rejected.jsonl",
+        counts="results/seeds/{kind}/seeds.counts.json",
+    log:
+        "results/run/logs/gather_other_seeds/{kind}.log",
+    benchmark:
+        "results/run/benchmarks/gather_other_seeds/{kind}.tsv"
+    conda:
+        "../envs/scripts.yaml"
+    container:
+        image("workflow")
+    params:
+        near_duplicates=other_near_duplicates,
+        decontaminate=config["seeds"]["decontaminate"],
+        limit=config["seeds"]["limit"],
+        exclude=config["seeds"]["exclude"],
+        code=code_fingerprint("gather_seeds.py"),
+    message:
+        "Removing duplicates and benchmark overlap from the seeds of kind {wildcards.kind}"
     script:
         "../scripts/gather_seeds.py"

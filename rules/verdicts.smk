@@ -26,7 +26,7 @@ rule build_sandbox:
 
 rule validate_responses:
     input:
-        responses=rules.generate_responses.output.kept,
+        responses=tested_responses,
         image=SANDBOX,
     output:
         verdicts="results/generators/{generator}/verdicts/{shard}.jsonl",

@@ -8,7 +8,7 @@ from pathlib import Path
 from selfalign.adapter import run
 from selfalign.datasets.assemble import in_order, shard_pairs
 from selfalign.datasets.card import card_text
-from selfalign.datasets.census import STAGES, Census, ordered
+from selfalign.datasets.census import Census, ordered
 from selfalign.datasets.files import parquet_rows
 from selfalign.datasets.judge import PairJudge, keep_unique
 from selfalign.datasets.policies import POLICIES
@@ -38,6 +38,7 @@ def main(
     rejected: str,
     counts: str,
     card: str,
+    origins: dict[str, dict] | None = None,
 ) -> None:
     """Writes a dataset's splits as JSON Lines and Parquet, the rejected rows, the counts and the card.
 
@@ -48,10 +49,11 @@ def main(
         name: of the dataset.
         spec: its config.
         generators: name of the generator of each entry of `shards`.
-        shards: paths of the stages :data:`STAGES`, one entry a generator and shard.
+        shards: paths by stage, one entry a generator and shard (:func:`selfalign.methods.layout.dataset_shards`).
         verdict_counts: counts files of the verdicts, checked before anything is read.
         benchmarks: files that no pair may overlap.
         models: manifests of the models that generated.
+        origins: generator -> what the card says of it (:func:`selfalign.methods.layout.origin`).
 
     Raises:
         EmptyStageError: no response qualifies under the policy (the message holds the verdicts), or every candidate
@@ -78,7 +80,7 @@ def main(
                     places = [place for place in unique if (place.row_id in apart) == (split == "held_out")]
                     write_split(split, paths, places, candidates, writer, census)
     found = read_json(counts)
-    write_text(card, card_text(name, spec, census, found, [read_json(model) for model in models]))
+    write_text(card, card_text(name, spec, census, found, [read_json(m) for m in models], origins or {}))
     logger.info("dataset %s: %s", name, funnel(found))
 
 
@@ -139,14 +141,14 @@ def nothing_qualifies(name: str, policy: str, census: Census) -> EmptyStageError
 
 if "snakemake" in globals():
     given = snakemake.input
-    columns = zip(*(list(given[stage]) for stage in STAGES), strict=True)
     run(
         main,
         snakemake,
         name=snakemake.wildcards.dataset,
         spec=snakemake.params.spec,
-        generators=snakemake.params.generators,
-        shards=[dict(zip(STAGES, paths, strict=True)) for paths in columns],
+        generators=[generator for generator, _ in snakemake.params.shards],
+        shards=[paths for _, paths in snakemake.params.shards],
+        origins=snakemake.params.origins,
         verdict_counts=list(given.counts),
         benchmarks=list(given.benchmarks),
         models=list(given.models),

@@ -23,7 +23,7 @@ def main(
     """Writes the unique tasks of every shard, in the shard's own order. Single shards may end up empty, all may not.
 
     Args:
-        tasks: files of tasks, one a shard.
+        tasks: files of tasks, one a shard; or several for each, one round after another, each with a file for every shard.
         benchmarks: files that no task may overlap.
         near_duplicates, decontaminate: the generator's `tasks.near_duplicates` and `tasks.decontaminate`.
         unique_tasks: output files, in the order of `tasks`.
@@ -37,8 +37,9 @@ def main(
         ShardsWriter("unique_tasks", folder=folder_of(unique_tasks), rejected=rejected, counts=counts) as writer,
     ):
         unique = keep_unique(files, lambda row: row["instruction"], judge, writer)
-        in_shards = sorted(unique, key=lambda place: (place.file, place.offset))
-        places = {file: list(group) for file, group in groupby(in_shards, key=lambda place: place.file)}
+        shards = len(unique_tasks)
+        in_shards = sorted(unique, key=lambda place: (place.file % shards, place.file, place.offset))
+        places = {shard: list(group) for shard, group in groupby(in_shards, key=lambda place: place.file % shards)}
         for number, path in enumerate(unique_tasks):
             with writer.shard(path):
                 for place in places.get(number, []):

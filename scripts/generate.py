@@ -1,4 +1,4 @@
-"""Has a language model answer the rows of one shard: concepts, tasks, responses, benchmark completions."""
+"""Has a language model answer the rows of one shard: concepts, tasks, responses, tests, benchmark completions."""
 
 import logging
 import time
@@ -79,7 +79,7 @@ class Job:
             top_p=float(self.settings["top_p"]),
             max_tokens=self.settings["max_tokens"],
             stop=prompt.stop,
-            seed=sampling_seed(self.stage.name, row, sample),
+            seed=sampling_seed(self.stage.name, row, sample, self.settings.get("repeat", 0)),
         )
         key = request_key(self.identity, prompt.text, sampling, sample)
         return Request(key, row, prompt.text, prompt.prefix, sampling, sample)
@@ -100,9 +100,10 @@ class Job:
                 yield from (self.request(index, sample, prompt) for sample in samples)
 
 
-def sampling_seed(stage: str, row: str, sample: int) -> int:
+def sampling_seed(stage: str, row: str, sample: int, repeat: int = 0) -> int:
     """Seed of one answer, 31 bits: a function of what is asked, never of the batch that it is asked in."""
-    return int(digest("sampling", stage, row, sample)[:8], 16) >> 1
+    more = (repeat,) if repeat else ()
+    return int(digest("sampling", stage, row, sample, *more)[:8], 16) >> 1
 
 
 def too_long_key(key: str, context: int) -> str:
@@ -126,9 +127,16 @@ def model_revision(model: dict, folder: str | None) -> str:
     return str(revision or "fake")
 
 
-def read_rows(path: str, shard: str | None, limit: int | None) -> list[dict]:
-    """The rows of a file, or the contiguous part that shard "i-of-n" has of the first `limit`."""
-    rows = list(read_jsonl(path))[:limit]
+def read_rows(paths: str | list[str], shard: str | None, limit: int | None, tasks: str | None = None) -> list[dict]:
+    """The rows of files, or the contiguous part that shard "i-of-n" has of the first `limit`.
+
+    Args:
+        tasks: file of the tasks that the rows answer; each row gets its task's `instruction`.
+    """
+    rows = [row for path in ([paths] if isinstance(paths, str) else paths) for row in read_jsonl(path)][:limit]
+    if tasks:
+        instructions = {task["id"]: task["instruction"] for task in read_jsonl(tasks)}
+        rows = [{**row, "instruction": instructions[row["task_id"]]} for row in rows]
     if shard:
         number, count = map(int, shard.split("-of-"))
         rows = rows[len(rows) * number // count : len(rows) * (number + 1) // count]
@@ -137,7 +145,7 @@ def read_rows(path: str, shard: str | None, limit: int | None) -> list[dict]:
 
 def main(
     stage: str,
-    rows: str,
+    rows: str | list[str],
     model: dict,
     folder: str | None,
     settings: dict,
@@ -150,13 +158,14 @@ def main(
     shard: str | None = None,
     prompts: str | None = None,
     gpus: int = 0,
+    tasks: str | None = None,
     open_engine: Callable[[dict, str | None], Backend] = open_backend,
 ) -> None:
     """Generates what the journal lacks, parses all answers, and writes the rows in the order of their parents.
 
     Args:
-        stage: "concepts", "tasks", "responses" or "completions".
-        rows: parent rows (JSON Lines).
+        stage: its name, see :func:`selfalign.stages.open_stage`.
+        rows: parent rows (JSON Lines), in one file or several.
         model: entry of `models` in the config with its `name`.
         folder: of the model's weights and manifest.
         settings: of the stage.
@@ -165,13 +174,15 @@ def main(
         shard: "i-of-n" when `rows` holds all shards' rows.
         prompts: folder of the prompts, when it is not the project's own.
         gpus: how many GPUs the job was given and has to check before it loads anything; 0: no check.
+        tasks: file of the tasks that `rows` answer, for stages that show the task too.
         open_engine: makes the backend.
     """
+    asking = open_stage(stage, settings, model, folder, Path(prompts) if prompts else PROMPTS)
     job = Job(
-        stage=open_stage(stage, settings, model, folder, Path(prompts) if prompts else PROMPTS),
+        stage=asking,
         settings=settings,
         identity=serving_identity(model, model_revision(model, folder)),
-        rows=read_rows(rows, shard, settings.get("limit")),
+        rows=asking.select(read_rows(rows, shard, settings.get("limit"), tasks)),
     )
     for index, request, _ in job.requests():
         if not job.keys:
@@ -188,7 +199,7 @@ def main(
             if gpus:
                 check_gpus(gpus, folder)
             results |= generate(job, set(results), model, folder, store, spent, open_engine)
-    with StageWriter(stage, kept=kept, rejected=rejected, counts=counts, allow_empty=not job.rows) as out:
+    with StageWriter(asking.role, kept=kept, rejected=rejected, counts=counts, allow_empty=not job.rows) as out:
         write_rows(job, results, model["name"], out)
     logger.info("%s", funnel(out.counts()))
     write_json(usage, asdict(spent))
@@ -288,9 +299,9 @@ def write_rows(job: Job, results: dict[str, dict], model_name: str, out: StageWr
             parsed = job.stage.parse(row, request.sample, completion)
         if isinstance(parsed, Rejected):
             answer = {"sample": request.sample, "answer": completion.text, "finish_reason": completion.finish_reason}
-            out.reject({**row, **answer, "generated": generated}, parsed.reason, parsed.detail)
+            out.reject({**row, **answer, job.stage.made_by: generated}, parsed.reason, parsed.detail)
         else:
-            out.keep({**parsed, "generated": generated})
+            out.keep({**parsed, job.stage.made_by: generated})
 
 
 if "snakemake" in globals():
@@ -300,7 +311,7 @@ if "snakemake" in globals():
         main,
         snakemake,
         stage=stage,
-        rows=snakemake.input.rows,
+        rows=list(snakemake.input.rows) if isinstance(snakemake.input.rows, list) else snakemake.input.rows,
         model=snakemake.params.model,
         folder=str(Path(snakemake.input.model).parent),
         settings=snakemake.params.settings,
@@ -309,5 +320,6 @@ if "snakemake" in globals():
         writer="_".join(snakemake.wildcards),
         shard=snakemake.params.get("shard"),
         gpus=wanted_gpus(snakemake.resources),
+        tasks=snakemake.input.get("tasks"),
         **{key: snakemake.output[key] for key in ("kept", "rejected", "counts", "usage")},
     )

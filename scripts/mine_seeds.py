@@ -1,8 +1,8 @@
-"""Mines a corpus for functions that can serve as seeds; every file and every function is kept or has its reason."""
+"""Mines a corpus for functions or snippets that can serve as seeds; every file and every candidate is kept or has its reason."""
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from functools import partial
@@ -16,6 +16,7 @@ from selfalign.errors import EmptyStageError
 from selfalign.io import atomic, dumps, write_json
 from selfalign.mining.filters import Filters
 from selfalign.mining.mine import Mined, mine
+from selfalign.mining.snippets import cut_snippets
 from selfalign.progress import counted
 from selfalign.reasons import REASONS
 from selfalign.stage import StageWriter, check_counts
@@ -37,6 +38,7 @@ def main(
     files_rejected: str,
     files_counts: str,
     threads: int = 1,
+    snippets: dict | None = None,
 ) -> None:
     """Writes the seeds of corpus `corpus` (config `spec`), in the order of the corpus.
 
@@ -46,16 +48,21 @@ def main(
         filters: the config's `seeds.filters`.
         files_rejected, files_counts: the same books for files as `rejected` and `counts` are for functions.
         threads: processes; their number does not show in the output.
+        snippets: the config's `seeds.snippets` to take random lines; None to take functions.
 
     Raises:
         EmptyStageError: no file, or no seed in any of them.
     """
     limits = Limits(filters["max_file_bytes"], filters["max_line_length"])
     found = read_corpus(corpus, spec, folder, limits)
-    work = partial(judge_file, corpus, licences=licences, filters=Filters.from_config(filters))
+    if snippets:
+        stage, miner = "snippets", partial(cut_snippets, corpus, settings=snippets)
+    else:
+        stage, miner = "mine", partial(mine, corpus, filters=Filters.from_config(filters))
+    work = partial(judge_file, licences=licences, miner=miner)
     with ExitStack() as stack:
         books = FileBooks(stack.enter_context(atomic(files_rejected)))
-        writer = stack.enter_context(StageWriter("mine", kept=kept, rejected=rejected, counts=counts))
+        writer = stack.enter_context(StageWriter(stage, kept=kept, rejected=rejected, counts=counts))
         for file, mined in counted(in_processes(work, found, threads), None, "files"):
             books.enter(file, bool(mined))
             for entry in mined:
@@ -70,16 +77,16 @@ def main(
 
 
 def judge_file(
-    corpus: str, found: SourceFile | RejectedFile, licences: list[str], filters: Filters
+    found: SourceFile | RejectedFile, licences: list[str], miner: Callable[..., list[Mined]]
 ) -> tuple[RejectedFile | SourceFile, list[Mined]]:
-    """The functions of a file, and the file itself: as rejected if it is not used."""
+    """What `miner` finds in a file, and the file itself: as rejected if it is not used."""
     if isinstance(found, RejectedFile):
         return found, []
     if not licence_allowed(found.licence, licences):
         return RejectedFile(found.path, found.package, "licence", found.licence or "none stated"), []
-    mined = mine(corpus, found, filters)
+    mined = miner(file=found)
     if not mined:
-        return RejectedFile(found.path, found.package, "no_functions"), []
+        return RejectedFile(found.path, found.package, "no_functions" if found.text.strip() else "empty"), []
     return found, mined
 
 
@@ -140,5 +147,6 @@ if "snakemake" in globals():
         licences=snakemake.params.licences,
         filters=snakemake.params.filters,
         threads=snakemake.threads,
+        snippets=snakemake.params.get("snippets"),
         **dict(snakemake.output.items()),
     )

@@ -12,6 +12,8 @@ import jsonschema
 import yaml
 
 from selfalign import ROOT
+from selfalign.candidates import add_repeats
+from selfalign.config_methods import apply_methods, drop_unused_sections
 from selfalign.config_rules import cross_field_problems
 from selfalign.errors import UserError
 
@@ -31,11 +33,13 @@ def resolve_config(config: dict) -> dict:
     """
     resolved = copy.deepcopy(config)
     schema = load_schema()
+    problems = apply_methods(resolved)
     fill_defaults(resolved, schema)
     validator = jsonschema.Draft202012Validator(schema)
-    problems = [line for error in validator.iter_errors(resolved) for line in _explain(error)]
+    problems += [line for error in validator.iter_errors(resolved) for line in _explain(error)]
     if not problems:
-        problems = cross_field_problems(resolved)
+        drop_unused_sections(resolved)
+        problems = add_repeats(resolved) or cross_field_problems(resolved)
     if problems:
         count = "one problem" if len(problems) == 1 else f"{len(problems)} problems"
         raise UserError(

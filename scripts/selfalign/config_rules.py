@@ -2,12 +2,16 @@
 
 from collections.abc import Callable, Iterator
 
+from selfalign import config_methods
+from selfalign.candidates import candidates, model_of
+from selfalign.methods.base import SECTIONS
+
 Rule = Callable[[dict], Iterator[str]]
 
 
 def cross_field_problems(config: dict) -> list[str]:
-    """What is wrong with a resolved config, a line each."""
-    return [line for rule in RULES for line in rule(config)]
+    """What is wrong with a resolved config, a line each; what follows names from entry to entry comes second."""
+    return [line for rule in FIRST_RULES for line in rule(config)] or [line for rule in RULES for line in rule(config)]
 
 
 def _unknown(key: str, name: str, layer: str, known: dict) -> str:
@@ -16,7 +20,7 @@ def _unknown(key: str, name: str, layer: str, known: dict) -> str:
 
 def names_exist(config: dict) -> Iterator[str]:
     for name, generator in config["generators"].items():
-        if generator["model"] not in config["models"]:
+        if generator["model"] is not None and generator["model"] not in config["models"]:
             yield _unknown(f"generators.{name}.model", generator["model"], "models", config["models"])
     for name, dataset in config["datasets"].items():
         for generator in dataset["generators"]:
@@ -26,8 +30,16 @@ def names_exist(config: dict) -> Iterator[str]:
         for key in ("model", "dataset"):
             if checkpoint[key] not in config[f"{key}s"]:
                 yield _unknown(f"checkpoints.{name}.{key}", checkpoint[key], f"{key}s", config[f"{key}s"])
+        if checkpoint["repeat_of"] is not None and checkpoint["repeat_of"] not in config["checkpoints"]:
+            yield _unknown(
+                f"checkpoints.{name}.repeat_of", checkpoint["repeat_of"], "checkpoints", config["checkpoints"]
+            )
         if name in config["models"]:
             yield f"checkpoints.{name} has the name of a model: evaluation could not tell them apart, rename one"
+
+    for name in config["evaluation"]["models"]:
+        if name not in config["models"]:
+            yield _unknown("evaluation.models", name, "models", config["models"])
 
 
 def models_are_served(config: dict) -> Iterator[str]:
@@ -45,38 +57,38 @@ def models_are_served(config: dict) -> Iterator[str]:
 def windows_suffice(config: dict) -> Iterator[str]:
     for name, generator in config["generators"].items():
         model = config["models"].get(generator["model"])
-        for stage in ("concepts", "tasks", "responses"):
-            tokens = generator[stage]["max_tokens"]
+        for stage in SECTIONS:
+            tokens = generator.get(stage, {}).get("max_tokens", 0)
             if model and tokens >= model["context"]:
                 yield (
                     f"generators.{name}.{stage}.max_tokens is {tokens}: the window of {generator['model']!r} is "
                     f"{model['context']} tokens, prompt and answer together"
                 )
-    for name, checkpoint in config["checkpoints"].items():
-        model = config["models"].get(checkpoint["model"])
-        if not model:
-            continue
+    evaluated = {model_of(config, name): name for name in candidates(config)}
+    for name, candidate in sorted(evaluated.items()):
         for benchmark, spec in config["evaluation"]["benchmarks"].items():
-            if spec["max_tokens"] >= model["context"]:
+            if spec["max_tokens"] >= config["models"][name]["context"]:
                 yield (
                     f"evaluation.benchmarks.{benchmark}.max_tokens is {spec['max_tokens']}: the window of "
-                    f"{checkpoint['model']!r} (checkpoints.{name}) is {model['context']} tokens"
+                    f"{name!r} (evaluated as {candidate}) is {config['models'][name]['context']} tokens"
                 )
 
 
 def sampling_makes_sense(config: dict) -> Iterator[str]:
-    places = [(f"generators.{name}.responses", entry["responses"]) for name, entry in config["generators"].items()]
+    entries = config["generators"].items()
+    places = [(f"generators.{name}.responses", entry["responses"]) for name, entry in entries if "responses" in entry]
     places += [(f"evaluation.benchmarks.{name}", spec) for name, spec in config["evaluation"]["benchmarks"].items()]
     for key, settings in places:
         if settings["samples"] > 1 and settings["temperature"] == 0:
             yield f"{key}.samples is {settings['samples']} at temperature 0: all samples would be the same"
     for name, generator in config["generators"].items():
-        for weights in ("categories", "difficulties"):
-            if not any(generator["tasks"][weights].values()):
-                yield f"generators.{name}.tasks.{weights} are all 0: at least one weight above 0 is wanted"
-        if generator["concepts"]["min"] > generator["concepts"]["max"]:
+        concepts, tasks = generator.get("concepts"), generator.get("tasks")
+        for section, weights in (("tasks", "categories"), ("tasks", "difficulties"), ("evolution", "operators")):
+            if section in generator and not any(generator[section][weights].values()):
+                yield f"generators.{name}.{section}.{weights} are all 0: at least one weight above 0 is wanted"
+        if concepts and concepts["min"] > concepts["max"]:
             yield f"generators.{name}.concepts.min is above concepts.max"
-        if generator["tasks"]["min_words"] > generator["tasks"]["max_words"]:
+        if tasks and tasks["min_words"] > tasks["max_words"]:
             yield f"generators.{name}.tasks.min_words is above tasks.max_words"
 
 
@@ -86,6 +98,10 @@ def enough_seeds(config: dict) -> Iterator[str]:
         yield f"seeds.shards is {seeds['shards']}: more than the {seeds['limit']} seeds of seeds.limit"
     if seeds["filters"]["min_lines"] > seeds["filters"]["max_lines"]:
         yield "seeds.filters.min_lines is above seeds.filters.max_lines"
+    if seeds["commits"]["min_tokens"] > seeds["commits"]["max_tokens"]:
+        yield "seeds.commits.min_tokens is above seeds.commits.max_tokens"
+    if seeds["snippets"]["min_lines"] > seeds["snippets"]["max_lines"]:
+        yield "seeds.snippets.min_lines is above seeds.snippets.max_lines"
 
 
 def licences_are_allowed(config: dict) -> Iterator[str]:
@@ -151,8 +167,12 @@ def trials_feed_what_asks_for_them(config: dict) -> Iterator[str]:
         yield "validation.min_coverage is above 0, but coverage is measured in the second run, which is skipped"
 
 
-RULES: tuple[Rule, ...] = (
+FIRST_RULES: tuple[Rule, ...] = (
     names_exist,
+    config_methods.methods_have_what_they_need,
+)
+RULES: tuple[Rule, ...] = (
+    *config_methods.RULES,
     models_are_served,
     windows_suffice,
     sampling_makes_sense,

@@ -60,6 +60,13 @@ def code_fingerprint(script: str) -> str:
 
 
 @cache
+def stage_fingerprint(script: str, stage: str) -> str:
+    """:func:`code_fingerprint` of a script, with the module of a stage that the script imports by name alone."""
+    name = f"{PACKAGE}/methods/{stage}.py"
+    return code_fingerprint(script) + (code_fingerprint(name) if (SCRIPTS / name).is_file() else "")
+
+
+@cache
 def file_fingerprint(*names: str) -> str:
     """Hash of the bytes of files, named relative to the repository's root."""
     state = hashlib.sha256()

@@ -3,7 +3,7 @@
 Reads the files of a run, nothing else. Lineages never cross shards, so one shard of each stage is enough for a pair.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from selfalign.errors import UserError
@@ -54,34 +54,46 @@ class Run:
         """
         lineage = pair["lineage"]
         shard = self._shard(lineage["seed_id"])
-        folder = self.folder / "generators" / lineage["generator"]
+        own = lineage["generator"]
 
-        def rows(stage: str, key: str, value: str) -> list[dict]:
-            path = folder / stage / f"{shard}.jsonl"
-            return [row for row in read_jsonl(path) if row.get(key) == value] if path.is_file() else []
+        def rows(stage: str, key: str, value: str, generator: str = own) -> list[dict]:
+            paths = self.folder.glob(f"generators/{generator}/{stage}/{shard}.jsonl")
+            return [row for path in paths for row in read_jsonl(path) if row.get(key) == value]
 
         verdicts = {row["response_id"]: row for row in rows("verdicts", "task_id", lineage["task_id"])}
         samples = [
             {"response": row, "verdict": verdicts.get(row["id"]), "chosen": row["id"] == lineage["response_id"]}
-            for row in rows("responses", "task_id", lineage["task_id"])
+            for row in self._answers(rows, lineage)
         ]
-        seeds = self.folder / "seeds" / "shards" / f"{shard}.jsonl"
-        seed = [row for row in read_jsonl(seeds) if row["id"] == lineage["seed_id"]] if seeds.is_file() else []
+        seed = [row for path in self._seed_files(shard) for row in read_jsonl(path) if row["id"] == lineage["seed_id"]]
         return {
             "seed": (seed or [None])[0],
-            "concepts": (rows("concepts", "id", lineage.get("concepts_id")) or [None])[0],
-            "task": (rows("unique_tasks", "id", lineage["task_id"]) or [None])[0],
+            "concepts": (rows("concepts", "id", lineage.get("concepts_id"), "*") or [None])[0],
+            "task": (rows("unique_tasks", "id", lineage["task_id"], "*") or [None])[0],
             "samples": sorted(samples, key=lambda sample: sample["response"]["sample"]),
             "pair": pair,
         }
 
+    @staticmethod
+    def _answers(rows: Callable[[str, str, str], list[dict]], lineage: dict) -> list[dict]:
+        """The samples of a pair's task: with the tests that were written for them, where the pair has such."""
+        tested = rows("tests", "task_id", lineage["task_id"])
+        if any(row["id"] == lineage["response_id"] for row in tested):
+            return tested
+        return rows("responses", "task_id", lineage["task_id"])
+
     def _shard(self, seed_id: str) -> str | None:
         """The shard that a seed is in: they are contiguous ranges of ids."""
-        for path in self.folder.glob("seeds/shards/*-of-*.jsonl"):
+        for path in self._seed_files("*-of-*"):
             first = next(iter(read_jsonl(path)), None)
             if first and first["id"] <= seed_id and any(row["id"] == seed_id for row in read_jsonl(path)):
                 return path.stem
         return None
+
+    def _seed_files(self, shard: str | None) -> Iterator[Path]:
+        """The files of a shard's seeds, of every kind."""
+        for folder in ("seeds/shards", "seeds/*/shards"):
+            yield from self.folder.glob(f"{folder}/{shard}.jsonl")
 
     def descendants(self, **wanted: str) -> Iterator[tuple[str, str, dict]]:
         """(dataset, part, pair) of every pair whose seed fits.

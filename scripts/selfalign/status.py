@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from selfalign.candidates import candidates
 from selfalign.io import read_json
+from selfalign.methods import layout
 from selfalign.progress import last_reading
 from selfalign.report.costs import number
 from selfalign.report.text import amount, duration
@@ -28,25 +30,25 @@ def stages(config: dict, results: Path) -> list[Stage]:
         files = [results / folder / f"{name}.counts.json" for name in names]
         return Stage(rule, title, [(name, file, file) for name, file in zip(names, files, strict=True)])
 
-    corpora = sorted(config["seeds"]["corpora"])
-    found = [below("mine_seeds", "mine functions", corpora, "seeds/mined")]
-    if config["seeds"]["typecheck"]:
-        found.append(below("typecheck_seeds", "check types", corpora, "seeds/typechecked"))
-    counts = results / "seeds" / "seeds.counts.json"
-    found.append(Stage("gather_seeds", "deduplicate functions", [("", counts, counts)]))
+    found = []
+    for kind in layout.seed_kinds(config):
+        corpora, home = layout.corpora_of(config, kind), layout.SEED_HOMES[kind].removeprefix("results/")
+        rule = "mine_seeds" if kind == "functions" else f"mine_{kind}"
+        found.append(below(rule, f"mine {kind}", corpora, f"{home}/mined"))
+        if kind == "functions" and config["seeds"]["typecheck"]:
+            found.append(below("typecheck_seeds", "check types", corpora, "seeds/typechecked"))
+        counts = results / home / "seeds.counts.json"
+        gather, job = ("gather_seeds", "") if kind == "functions" else ("gather_other_seeds", kind)
+        found.append(Stage(gather, f"deduplicate {kind}", [(job, counts, counts)]))
     for name in sorted(config["generators"]):
         folder = results / "generators" / name
-        for rule, stage in (
-            ("generate_concepts", "concepts"), ("generate_tasks", "tasks"), ("dedup_tasks", "unique_tasks"),
-            ("generate_responses", "responses"), ("validate_responses", "verdicts"),
-        ):  # fmt: skip
-            title = f"{name}: {stage.replace('_', ' ')}"
-            if stage == "unique_tasks":
+        for stage in layout.stage_folders(config, name):
+            if stage == "responses" and layout.tasks_owner(config, name) == name:
                 file = folder / "unique_tasks.counts.json"
-                found.append(Stage(rule, title, [(name, file, file)]))
-                continue
-            jobs = [(f"{name}/{shard}", folder / stage / f"{shard}.counts.json") for shard in shards]
-            found.append(Stage(rule, title, [(job, file, file) for job, file in jobs]))
+                found.append(Stage("dedup_tasks", f"{name}: unique tasks", [(name, file, file)]))
+            rule, log = rule_and_log(config, name, stage)
+            jobs = [(f"{log}/{shard}", folder / stage / f"{shard}.counts.json") for shard in shards]
+            found.append(Stage(rule, f"{name}: {stage}", [(job, file, file) for job, file in jobs]))
     for name in sorted(config["datasets"]):
         file = results / "datasets" / name / "counts.json"
         found.append(Stage("build_dataset", f"dataset {name}", [(name, file, file)]))
@@ -55,8 +57,7 @@ def stages(config: dict, results: Path) -> list[Stage]:
         found.append(
             Stage("train_checkpoint", f"checkpoint {name}", [(name, folder / "training.json", folder / "counts.json")])
         )
-    candidates = sorted({*config["checkpoints"], *(entry["model"] for entry in config["checkpoints"].values())})
-    for name in candidates:
+    for name in candidates(config):
         for benchmark, spec in config["evaluation"]["benchmarks"].items():
             folder = results / "evaluation" / name / benchmark / "completions"
             parts = [f"{i}-of-{spec['shards']}" for i in range(spec["shards"])]
@@ -69,6 +70,15 @@ def stages(config: dict, results: Path) -> list[Stage]:
             )
     found.append(Stage("write_report", "report", [("", results / "report" / "report.html", None)]))
     return found
+
+
+def rule_and_log(config: dict, name: str, stage: str) -> tuple[str, str]:
+    """The rule that makes a folder of a generator, and where its logs lie below the rule's."""
+    if stage.startswith("evolved-"):
+        return "evolve_tasks", f"{name}/{stage.removeprefix('evolved-')}"
+    if stage == "verdicts":
+        return "validate_responses", name
+    return f"{'adopt' if stage in layout.method_of(config, name).direct else 'generate'}_{stage}", name
 
 
 def rows(config: dict, results: Path) -> Iterator[tuple[str, str, str, str, str]]:

@@ -5,7 +5,9 @@ import logging
 import threading
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
+import httpx
 import pytest
 from generation import MODEL, prompts_folder, tasks
 
@@ -281,3 +283,19 @@ def test_model_prompt_and_sample_are_part_of_the_key():
     assert len(keys) == 32
     same = serving_identity({**MODEL, "name": "other", "context": 1, "engine_args": {"max_num_seqs": 1}}, "a")
     assert request_key(same, "p", SAMPLING, 0) in keys
+
+
+def test_a_chat_server_gets_a_message_and_a_refusal_is_seen():
+    engine = backend(SimpleNamespace(url="http://127.0.0.1:1/v1"), url="http://127.0.0.1:1/v1", api="chat")
+    assert engine._url.endswith("/v1/chat/completions")
+    assert engine._question("do it") == {"messages": [{"role": "user", "content": "do it"}]}
+
+    def read(message):
+        return engine._read(httpx.Response(200, json={"choices": [{"message": message, "finish_reason": "stop"}]}))
+
+    assert read({"content": "done"}).text == "done"
+    refused = read({"content": None, "refusal": "I will not."})
+    assert (refused.text, refused.finish_reason) == ("I will not.", "content_filter")
+    assert read({"content": None}) is None
+    plain = serving_identity({**MODEL, "engine": "endpoint"}, "r")
+    assert serving_identity({**MODEL, "engine": "endpoint", "endpoint": {"api": "chat"}}, "r") != plain

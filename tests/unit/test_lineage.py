@@ -50,6 +50,13 @@ def results(tmp_path):
     return tmp_path
 
 
+def test_a_seed_of_another_kind_is_found_too(results):
+    (results / "seeds" / "snippets").mkdir()
+    (results / "seeds" / "shards").rename(results / "seeds" / "snippets" / "shards")
+    path = Run(results).path(Run(results).pair("ab2222")[1])
+    assert path["seed"]["id"] == SEEDS["1-of-2"] and len(path["samples"]) == 2
+
+
 def test_a_pair_leads_to_its_seed_and_all_samples(results):
     run = Run(results)
     datasets, pair = run.pair("ab2222")

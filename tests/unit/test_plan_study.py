@@ -23,6 +23,9 @@ def preset(name: str) -> dict:
     return yaml.safe_load((ROOT / "presets" / f"{name}.yaml").read_text())
 
 
+PRESETS = sorted(str(path.relative_to(ROOT / "presets").with_suffix("")) for path in ROOT.glob("presets/**/*.yaml"))
+
+
 def planned(config: dict, folder: Path, machine: Machine = CLUSTER, seeds: int | None = None):
     return Planner(resolve_config(copy.deepcopy(config)), machine, folder, seeds).make()
 
@@ -36,7 +39,7 @@ def write(path: Path, **figures) -> None:
     path.write_text(json.dumps(figures))
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "presets").glob("*.yaml")))
+@pytest.mark.parametrize("name", PRESETS)
 def test_jobs_are_those_that_snakemake_plans(name, tmp_path):
     """The planner counts from the config, Snakemake from the rules."""
     config = preset(name)

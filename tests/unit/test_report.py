@@ -34,12 +34,14 @@ from selfalign.report import (
     text,
     warnings,
 )
+from selfalign.statistics import holm
 
 HOSTILE = "<script>alert('x')</script> \"quoted\" & <img src=x onerror=y> \u202egnp.exe \x1b[31m\x00\ud800 {{ 7 * 7 }} ``` </pre></svg>"
 CONFIG = {
-    "models": {"base": {"engine": "vllm"}},
-    "datasets": {"passing": {"policy": "passing"}},
-    "checkpoints": {"tuned": {"model": "base"}},
+    "models": {"base": {"engine": "vllm", "outputs": {"training": "allowed", "terms": ""}}},
+    "generators": {"gen": {"method": "self-align", "model": "base", "tasks_of": None}},
+    "datasets": {"passing": {"policy": "passing", "generators": ["gen"]}},
+    "checkpoints": {"tuned": {"model": "base", "dataset": "passing", "recipe": {"learning_rate": 1e-5}}},
 }
 TRAINING = {
     "checkpoint": "tuned", "base": {"name": "base"}, "dataset": {"name": "passing", "sha256": "d47a"}, "digest": "c0de",
@@ -471,7 +473,7 @@ def test_two_checkpoints_are_compared_problem_by_problem_and_corrected_for_their
     assert [(row["first"], row["second"], row["gained"], row["lost"]) for row in found] == [
         ("a", "b", 5, 0), ("a", "c", 5, 0), ("b", "c", 0, 0),
     ]  # fmt: skip
-    assert compare.holm([0.01, 0.04, 0.03]) == [0.03, 0.06, 0.06]
+    assert holm([0.01, 0.04, 0.03]) == [0.03, 0.06, 0.06]
 
 
 def test_an_earlier_run_is_compared_in_config_rows_and_scores(run, outputs):

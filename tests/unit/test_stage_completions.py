@@ -84,3 +84,22 @@ def test_a_problem_beyond_the_window_is_an_empty_program_not_a_missing_row(stage
 def test_lone_surrogates_become_writable(stage):
     row = stage.parse(MBPP, 0, Completion("x = '\udc80'", "stop"))
     assert row["solution"].encode("utf-8") == b"x = '?'"
+
+
+@pytest.mark.parametrize(
+    ("answer", "program"),
+    [
+        ("Sure:\n```python\ndef total(a):\n    return 1\n```\nUse:\n```python\nprint(total([1, 2, 3, 4, 5, 6]))\n```", "def total(a):\n    return 1"),
+        ("```python\ndef total(a):\n    return 0\n```\nBetter:\n```\ndef total(a):\n    return 1\n```", "def total(a):\n    return 1"),
+        ("```python\ndef total(a):\n    return 1", "def total(a):\n    return 1"),
+        ("```bash\npip install x\n```\n```python\nx = 1\n```", "x = 1"),
+        ("def total(a):\n    return 1", "def total(a):\n    return 1"),
+    ],
+)  # fmt: skip
+def test_a_chat_server_is_sent_the_message_alone_and_its_program_is_found(answer, program):
+    assert completions.code_of(HUMANEVAL, answer) == program
+    stage = Completions({"samples": 1}, {"chat_template": "native", "endpoint": {"api": "chat"}}, "folder")
+    prompt = stage.prompt(HUMANEVAL)
+    assert prompt.text == instruction(HUMANEVAL) and prompt.stop == ()
+    row = stage.parse(HUMANEVAL, 0, Completion(answer, "stop", 1, 0, 1))
+    assert row["solution"].endswith(program) and row["text"] == answer

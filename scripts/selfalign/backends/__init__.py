@@ -130,7 +130,8 @@ def serving_identity(model: dict, revision: str) -> dict:
     says which version made it.
     """
     arguments = {key: value for key, value in model["engine_args"].items() if key not in SPEED_ONLY}
-    return {"engine": model["engine"], "revision": revision, "dtype": model["dtype"], "engine_args": arguments}
+    chat = {"api": "chat"} if (model.get("endpoint") or {}).get("api") == "chat" else {}
+    return {"engine": model["engine"], "revision": revision, "dtype": model["dtype"], "engine_args": arguments, **chat}
 
 
 def request_key(identity: dict, prompt: str, sampling: Sampling, sample: int) -> str:

@@ -1,4 +1,4 @@
-"""Any server with OpenAI's `/completions`: vLLM's own, a gateway, a provider.
+"""Any server with OpenAI's `/completions` or `/chat/completions`: vLLM's own, a gateway, a provider.
 
 The key is read from the environment variable that config names. It is in no parameter, log, row or message: what a
 server echoes is cleaned of it.
@@ -39,7 +39,8 @@ class EndpointBackend:
         spec = model["endpoint"]
         self._where = f"models.{model['name']}.endpoint"
         self._model, self._concurrency, self._pause = spec["model"], spec["concurrency"], pause
-        self._url = spec["url"].rstrip("/") + "/completions"
+        self._chat = spec.get("api") == "chat"
+        self._url = spec["url"].rstrip("/") + ("/chat/completions" if self._chat else "/completions")
         self._key = _key(spec["key_env"], self._where)
         self._client = httpx.Client(
             timeout=httpx.Timeout(spec["timeout_seconds"], connect=30),
@@ -75,12 +76,12 @@ class EndpointBackend:
         sampling = request.sampling
         body = {
             "model": self._model,
-            "prompt": request.prompt,
+            **self._question(request.prompt),
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
             "max_tokens": sampling.max_tokens,
             "seed": sampling.seed,
-            "stop": list(sampling.stop),
+            **({"stop": list(sampling.stop)} if sampling.stop or not self._chat else {}),
         }
         for attempt in range(ATTEMPTS):
             try:
@@ -108,19 +109,24 @@ class EndpointBackend:
             fix="see to the server, then run again: finished rows are in the journal and not asked for twice",
         )
 
+    def _question(self, prompt: str) -> dict:
+        return {"messages": [{"role": "user", "content": prompt}]} if self._chat else {"prompt": prompt}
+
     def _read(self, response: httpx.Response) -> Completion | None:
         """The completion in a successful response; None when there is none in it."""
         try:
             answer = response.json()
             choice, usage = answer["choices"][0], answer.get("usage") or {}
-            text = choice["text"]
+            message = choice["message"] if self._chat else {"content": choice["text"]}
+            refusal = message.get("refusal") or ""
+            text = message["content"] if message["content"] is not None or not refusal else refusal
             if not isinstance(text, str):
                 return None
             details = usage.get("prompt_tokens_details") or {}
             self.version = str(answer.get("system_fingerprint") or response.headers.get("server") or self.version)
             return Completion(
                 text=text,
-                finish_reason=str(choice.get("finish_reason")),
+                finish_reason="content_filter" if refusal else str(choice.get("finish_reason")),
                 prompt_tokens=int(usage.get("prompt_tokens") or 0),
                 cached_tokens=int(details.get("cached_tokens") or 0),
                 output_tokens=int(usage.get("completion_tokens") or 0),

@@ -92,11 +92,23 @@ def _text(prompt: str, seed: str) -> str:
     if prompt.endswith("[Concepts]\n"):
         return f"{pick(TOPICS, 'first')}, {pick(OBJECTS, 'second')} processing, error handling\n\n"
     number = int(draw(key, "number") * 10**9)
+    if prompt.endswith("[Problem]\n"):
+        answer = _response(f"combine_{number}", str(number), "passes").split("[Tests]")[0]
+        task = f"Write a function `combine_{number}` that returns the sum of its two arguments, increased by {number}."
+        return f"{task}\n[Solution]\n{answer}"
+    if prompt.endswith("[Tests]\n"):
+        names = re.findall(r"def (combine_(\d+))", prompt) or [("combine", "0")]
+        return _response(*names[-1], choose(key, OUTCOMES, "outcome")).split("[Tests]\n")[-1]
     if prompt.endswith("[Task]\n"):
         return (
             f"Write a Python function `combine_{number}` that takes two {pick(OBJECTS, 'object')} as numbers, "
             f"{pick(VERBS, 'verb')} them and returns their sum plus {number}.\n\n"
         )
+    if prompt.endswith("[Reasoning]\n"):
+        names = re.findall(r"`(combine_(\d+))`", prompt) or [("combine", "0")]
+        answer = _response(*names[-1], choose(key, OUTCOMES, "outcome"))
+        reasoning, _, rest = answer.partition("\n\n")
+        return f"{reasoning}\n[Implementation]\n{rest}".replace("[Tests]", "[Explanation]\nOne sum.\n[Tests]")
     if prompt.endswith("[Answer]\n"):
         names = re.findall(r"`(combine_(\d+))`", prompt) or [("combine", "0")]
         return _response(*names[-1], choose(key, OUTCOMES, "outcome"))

@@ -10,6 +10,8 @@ from selfalign.errors import UserError
 from selfalign.io import read_jsonl
 from selfalign.rows import row_id
 
+UNTESTED = "untested"
+
 
 def in_order(generators: list[str], shards: list[dict[str, str]]) -> list[tuple[str, dict[str, str]]]:
     """(generator, paths) by generator and first seed id.
@@ -25,7 +27,7 @@ def shard_pairs(paths: dict[str, str], generator: str, policy: Policy, census: C
     """(pair, reason why it is no candidate, "" for a candidate) for every response of a shard, held in memory.
 
     Args:
-        paths: files of the stages seeds, concepts, unique_tasks, responses, verdicts.
+        paths: files of the stages seeds, unique_tasks, responses, and where there are such concepts and verdicts.
         policy: says which responses of a task qualify; one of them is drawn.
         census: counts what is read.
 
@@ -37,10 +39,8 @@ def shard_pairs(paths: dict[str, str], generator: str, policy: Policy, census: C
         pass
     tasks = {row["id"]: row for row in census.read(generator, "unique_tasks", paths)}
     verdicts = {row["response_id"]: row for row in census.read(generator, "verdicts", paths)}
-    verdict_of, task_of, seed_of = (
-        finder(rows, paths[stage])
-        for rows, stage in ((verdicts, "verdicts"), (tasks, "unique_tasks"), (seeds, "seeds"))
-    )
+    verdict_of = finder(verdicts, paths["verdicts"]) if "verdicts" in paths else no_verdict
+    task_of, seed_of = finder(tasks, paths["unique_tasks"]), finder(seeds, paths["seeds"])
     by_task: dict[str, list[Candidate]] = defaultdict(list)
     for response in census.read(generator, "responses", paths):
         by_task[response["task_id"]].append((response, verdict_of(response["id"])))
@@ -51,6 +51,11 @@ def shard_pairs(paths: dict[str, str], generator: str, policy: Policy, census: C
         reasons = select(policy, candidates)
         for response, verdict in candidates:
             yield make_pair(seed, task, response, verdict, generator), reasons[response["id"]]
+
+
+def no_verdict(response: str) -> dict:
+    """What stands for the verdict on a response that nobody judged."""
+    return {"verdict": UNTESTED, "passed": False, "consensus": None}
 
 
 def finder(rows: dict[str, dict], path: str) -> Callable[[str], dict]:
@@ -89,12 +94,17 @@ def make_pair(seed: dict, task: dict, response: dict, verdict: dict, generator: 
             "generator": generator,
             "response_id": response["id"],
             "task_id": task["id"],
-            "concepts_id": task["concepts_id"],
+            "concepts_id": task.get("concepts_id"),
             "seed_id": seed["id"],
             "verdict": verdict["verdict"],
             "category": task["category"],
             "difficulty": task["difficulty"],
             "concepts": task["concepts"],
+            "evolved_from": task.get("evolved_from", []),
+            "task_model": task.get("generated", {}).get("model"),
+            "tests_model": response.get("tests_generated", response["generated"])["model"]
+            if response["tests"]
+            else None,
             "licence": seed["licence"],
             "origin": seed["origin"],
             "model": response["generated"]["model"],

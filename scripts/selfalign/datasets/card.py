@@ -19,10 +19,10 @@ HUB_LICENCES = {
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 STAGE_NAMES = {
     "seeds": "seeds", "concepts": "concept lists", "unique_tasks": "unique tasks", "responses": "responses",
-    "verdicts": "verdicts",
+    "verdicts": "verdicts", "tests": "tests",
 }  # fmt: skip
 LIMITS = """\
-- Instructions, responses and tests were written by a language model. Nobody has read them all.
+- Nobody has read all instructions, responses and tests; a language model wrote those of generated rows.
 - A response that passed agrees with tests that the same model wrote: both may share one misreading of the task.
 - Overlap with benchmarks was looked for only in those that the run was configured with, by shared runs of words, equal
   short texts and equal functions; a reworded problem is not found.
@@ -31,20 +31,21 @@ LIMITS = """\
   response may resemble code that the model was trained on."""
 
 
-def card_text(name: str, spec: dict, census: Census, counts: dict, models: list[dict]) -> str:
+def card_text(name: str, spec: dict, census: Census, counts: dict, models: list[dict], origins: dict) -> str:
     """README.md with the hub's metadata block.
 
     Args:
         spec: the dataset's config.
         counts: the dataset's counts file.
         models: manifests of the models that generated.
+        origins: generator -> its method and the terms of its models (:func:`selfalign.methods.layout.origin`).
     """
     splits = census.splits
     sections = [
         f"---\n{metadata(name, census).to_yaml()}\n---\n\n# {name}\n",
+        f"{terms(origins)} {proof(spec['policy'])}\n",
         f"{splits['train']:,} training pairs and {splits['held_out']:,} held-out pairs of instruction and response. "
-        "Functions mined from real code gave concepts, concepts gave tasks, and a model answered each task several times "
-        "with tests that ran in a sandbox (SelfCodeAlign, arXiv 2410.24198).\n",
+        f"{' '.join(dict.fromkeys(origin['summary'] for origin in origins.values()))}\n",
         "Each row has `id`, `instruction`, `response` (what a student is shown), `solution` and `tests` (its code alone and "
         "what it was checked with), and `lineage`: the ids of the rows that it descends from, category, difficulty, "
         "concepts, verdict, and origin (as JSON text in the Parquet files) and licence of the function that began it.\n",
@@ -82,6 +83,33 @@ def metadata(name: str, census: Census) -> DatasetCardData:
         pretty_name=name,
         configs=[{"config_name": "default", "data_files": files}],
     )
+
+
+def terms(origins: dict[str, dict]) -> str:
+    """What the models' terms say of training on these rows, the gravest first."""
+    stated = {model: outputs for origin in origins.values() for model, outputs in origin["models"].items()}
+    by_word: dict[str, list[str]] = defaultdict(list)
+    for model, outputs in sorted(stated.items()):
+        by_word[outputs["training"]].append(f"{model} ({outputs['terms']})" if outputs["terms"] else model)
+    said = [sentence.format(", ".join(by_word[word])) for word, sentence in TERMS.items() if by_word[word]]
+    return " ".join(["**Terms.**", *(said or ["No model wrote any of these rows."])])
+
+
+TERMS = {
+    "restricted": "The terms of {} may forbid training other models on these rows: read them before you do.",
+    "unknown": "Whether the terms of {} allow training other models on these rows was not stated.",
+    "allowed": "The terms of {} allow training other models on these rows.",
+}
+
+
+def proof(policy: str) -> str:
+    """Whether the pairs were tested, in one sentence."""
+    return {
+        "unfiltered": "**Unfiltered**: no response was run against tests.",
+        "passing": "**Filtered**: every response passed its tests in a sandbox.",
+        "consensus": "**Filtered**: every response passed its tests in a sandbox.",
+        "failing": "**Failures**: every response failed its tests.",
+    }.get(policy, "**Mixed**: responses were tested, and some of them failed.")
 
 
 def selection(spec: dict) -> str:
@@ -131,7 +159,8 @@ def generation(census: Census, models: list[dict]) -> str:
         (model.get("name", ""), model.get("revision") or "", f"`{model.get('digest') or ''}`") for model in models
     ]
     prompts: dict[tuple[str, ...], list[str]] = defaultdict(list)
-    for generator, stage in sorted(census.settings, key=lambda key: (key[0], STAGES.index(key[1]))):
+    order = [*STAGES, "tests"]
+    for generator, stage in sorted(census.settings, key=lambda key: (key[0], order.index(key[1]))):
         for text in sorted(census.settings[generator, stage]):
             made = json.loads(text)
             sampling = ", ".join(f"{key} {value}" for key, value in sorted(made["sampling"].items()))

@@ -31,12 +31,16 @@ class Census:
         self.splits: Counter[str] = Counter()
 
     def read(self, generator: str, stage: str, paths: dict[str, str]) -> Iterator[dict]:
-        """Streams a stage's file of a shard and counts its rows."""
+        """Streams a stage's file of a shard and counts its rows; a stage that the shard does not have is empty."""
         self.rows[generator][stage] += 0
+        if stage not in paths:
+            return
         for row in read_jsonl(paths[stage]):
             self.rows[generator][stage] += 1
             if "generated" in row:
                 self.settings[generator, stage].add(_without_seed(row["generated"]))
+            if "tests_generated" in row:
+                self.settings[generator, "tests"].add(_without_seed(row["tests_generated"]))
             yield row
 
     def judged(self, task: dict, verdicts: Iterable[dict]) -> None:

@@ -24,10 +24,13 @@ SCHEMA = pyarrow.schema(
                     *((name, TEXT) for name in ("generator", "response_id", "task_id", "concepts_id", "seed_id")),
                     *((name, TEXT) for name in ("verdict", "category", "difficulty")),
                     ("concepts", pyarrow.list_(TEXT)),
+                    ("evolved_from", pyarrow.list_(TEXT)),
                     ("licence", TEXT),
                     ("origin", TEXT),  # as JSON: what it holds depends on the kind of corpus
                     ("model", TEXT),
                     ("revision", TEXT),
+                    ("task_model", TEXT),
+                    ("tests_model", TEXT),
                 ]
             ),
         ),

@@ -14,6 +14,7 @@ consensus  of those that passed, those which the     none: CodeT's idea; needs `
            tests of most other samples accept
 any        those that passed where there are some,     none: every task gives a pair, proven where possible
            else all of the task
+unfiltered all responses; no test is written or run     table 11's baselines, as they were published
 =========  ==========================================  =====================================================
 
 A new policy is one function here, its entry in :data:`POLICIES`, and its name in schemas/config.schema.yaml.
@@ -52,6 +53,11 @@ def random(candidates: Sequence[Candidate]) -> list[Candidate]:
     return list(candidates)
 
 
+def unfiltered(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """All responses, none of them judged: no tests are written or run on this policy's behalf."""
+    return list(candidates)
+
+
 def any_response(candidates: Sequence[Candidate]) -> list[Candidate]:
     """Proven responses where the task has one, else all: no task is lost."""
     return passing(candidates) or list(candidates)
@@ -63,6 +69,7 @@ POLICIES: dict[str, Policy] = {
     "failing": failing,
     "random": random,
     "any": any_response,
+    "unfiltered": unfiltered,
 }
 
 

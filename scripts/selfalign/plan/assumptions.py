@@ -7,7 +7,7 @@ those of one engine with full batches and few-shot prefixes in its cache.
 import re
 from dataclasses import dataclass, replace
 
-GENERATION = ("concepts", "tasks", "responses", "completions")
+GENERATION = ("concepts", "tasks", "responses", "tests", "completions")
 """Stages in which a model answers."""
 
 
@@ -33,8 +33,8 @@ class Assumptions:
         return replace(self, **{name: value}, measured=self.measured | {name})
 
 
-TOKENS = {"concepts": 40.0, "tasks": 150.0, "responses": 450.0, "completions": 250.0}
-KEPT = {"concepts": 0.98, "tasks": 0.95, "unique_tasks": 0.9, "responses": 0.9, "pairs": 0.33}
+TOKENS = {"concepts": 40.0, "tasks": 150.0, "responses": 450.0, "tests": 150.0, "completions": 250.0}
+KEPT = {"concepts": 0.98, "tasks": 0.95, "unique_tasks": 0.9, "responses": 0.9, "tests": 0.9, "pairs": 0.33}
 TOKEN_RATE = 22_000.0
 """Output tokens a second of one 80 GB GPU, times billions of parameters: what the paper's run comes to (37,000 seeds of a
 15 B model in 7 h on four A100)."""
@@ -49,6 +49,7 @@ BYTES = {
     "concepts": 420,
     "tasks": 700,
     "responses": 1_100,
+    "tests": 1_400,
     "verdicts": 420,
     "pairs": 4_500,
     "completions": 1_600,

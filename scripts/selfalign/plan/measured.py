@@ -14,7 +14,7 @@ def with_generation(found: Assumptions, folder: Path) -> Assumptions:
     """The assumptions of a generator with what `results/generators/NAME` tells of it: speed, tokens, yields."""
     tokens, kept = dict(found.tokens), dict(found.kept)
     total: Counter[str] = Counter()
-    for stage in GENERATION[:3]:
+    for stage in GENERATION[:4]:
         usage = summed(folder, f"{stage}/*.usage.json")
         if usage["generated"] >= MINIMUM_REQUESTS:
             tokens[stage] = usage["output_tokens"] / usage["generated"]

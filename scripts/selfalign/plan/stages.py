@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from selfalign.backends import engine_gpus
+from selfalign.candidates import model_of
+from selfalign.methods import layout
 from selfalign.plan.assumptions import BYTES, RESUMABLE_CHECKPOINTS, Assumptions
 
 FIRST_TRY_MINUTES = {"generation": 720, "training": 720, "verdicts": 360, "other": 120}
@@ -86,7 +88,7 @@ def generation_seconds(model: dict, found: Assumptions, requests: float, tokens:
 def generation_stage(
     rule: str, owner: str, model: dict, found: Assumptions, requests: int, jobs: int, machine: Machine, row_bytes: int
 ) -> StagePlan:
-    stage = rule.removeprefix("generate_")
+    stage = rule.removeprefix("generate_").removeprefix("evolve_")
     work, start = generation_seconds(model, found, requests, found.tokens[stage])
     gpus = engine_gpus(model) if model["engine"] == "vllm" else 0
     places = max(min(machine.jobs, machine.gpus // gpus if gpus else machine.jobs), 1)
@@ -97,29 +99,65 @@ def generation_stage(
 
 
 def generator_stages(
-    name: str, config: dict, seeds: int, found: Assumptions, machine: Machine
+    name: str, config: dict, seeds: int, found: Assumptions, machine: Machine, given_tasks: int = 0
 ) -> tuple[list[StagePlan], int]:
-    """The stages of a generator, and how many unique tasks come out of it."""
-    generator = config["generators"][name]
-    model, shards = config["models"][generator["model"]], config["seeds"]["shards"]
-    samples = generator["responses"]["samples"]
-    concepts = round(seeds * found.kept["concepts"])
-    tasks = round(concepts * found.kept["tasks"])
-    unique = round(tasks * found.kept["unique_tasks"])
-    responses = round(unique * samples * found.kept["responses"])
-    stages = [
-        generation_stage(f"generate_{stage}", name, model, found, requests, shards, machine, BYTES[stage])
-        for stage, requests in (("concepts", seeds), ("tasks", concepts), ("responses", unique * samples))
-    ]
+    """The stages of a generator, and how many unique tasks it answers.
+
+    Args:
+        given_tasks: unique tasks of the generator in `tasks_of`, for methods that start from tasks.
+    """
+    generator, method = config["generators"][name], layout.method_of(config, name)
+    shards, stages = config["seeds"]["shards"], []
+
+    def generated(rule: str, requests: int, section: str) -> StagePlan:
+        model = config["models"][generator["model"]]
+        return generation_stage(rule, name, model, found, requests, shards, machine, BYTES[section])
+
+    def adopted(rule: str, rows: int, section: str) -> StagePlan:
+        return StagePlan(
+            rule, name, rows, shards, 0, 2 + rows / shards / 5000, machine.jobs, rows * BYTES[section], 120
+        )
+
+    given_tasks = round(given_tasks * generator["share"])
+    rows = seeds
+    if method.concepts:
+        stages.append(generated("generate_concepts", rows, "concepts"))
+        rows = round(rows * found.kept["concepts"])
+    if method.tasks:
+        direct = "tasks" in method.direct
+        stages.append(adopted("adopt_tasks", rows, "tasks") if direct else generated("generate_tasks", rows, "tasks"))
+        tasks = round(rows * found.kept["tasks"])
+    elif method.rounds:
+        rounds = generator["evolution"]["rounds"]
+        stages += [generated("evolve_tasks", given_tasks, "tasks")] * rounds
+        tasks = round(given_tasks * rounds * found.kept["tasks"])
+    unique = given_tasks
+    if method.tasks or method.rounds:
+        unique = round(tasks * found.kept["unique_tasks"])
+        # Exact and near duplicates at some 3,000 rows a second.
+        stages.append(StagePlan("dedup_tasks", name, tasks, 1, 0, 10 + tasks / 3000, 1, unique * BYTES["tasks"], 120))
+    responses = unique
+    if "responses" not in method.direct:
+        responses = unique * generator["responses"]["samples"]
+        stages.append(generated("generate_responses", responses, "responses"))
+        responses = round(responses * found.kept["responses"])
+    else:
+        stages.append(adopted("adopt_responses", responses, "responses"))
+    if layout.is_judged(config, name):
+        if not method.tested:
+            stages.append(generated("generate_tests", responses, "tests"))
+            responses = round(responses * found.kept["tests"])
+        stages.append(verdict_stage(name, responses, shards, found, machine))
+    return stages, unique
+
+
+def verdict_stage(name: str, responses: int, shards: int, found: Assumptions, machine: Machine) -> StagePlan:
     threads = min(VERDICT_THREADS, machine.cpu_threads)
     work = responses * found.execution_seconds / threads
-    verdicts = StagePlan(
+    return StagePlan(
         "validate_responses", name, responses, shards, 0, work / shards + 2, machine.jobs,
         responses * BYTES["verdicts"] * 2, min(FIRST_TRY_MINUTES["verdicts"], machine.cpu_minutes), work, 2,
     )  # fmt: skip
-    # Exact and near duplicates at some 3,000 rows a second.
-    dedup = StagePlan("dedup_tasks", name, tasks, 1, 0, 10 + tasks / 3000, 1, unique * BYTES["tasks"], 120)
-    return [*stages[:2], dedup, stages[2], verdicts], unique
 
 
 def training_stage(name: str, config: dict, pairs: int, size: float, found: Assumptions, machine: Machine) -> StagePlan:
@@ -145,8 +183,7 @@ def training_stage(name: str, config: dict, pairs: int, size: float, found: Assu
 def completion_stages(
     candidate: str, config: dict, found: Assumptions, machine: Machine, jobs: int = 1
 ) -> list[StagePlan]:
-    checkpoints = config["checkpoints"]
-    model = config["models"][checkpoints[candidate]["model"] if candidate in checkpoints else candidate]
+    model = config["models"][model_of(config, candidate)]
     stages = []
     for benchmark, spec in config["evaluation"]["benchmarks"].items():
         problems = BENCHMARK_PROBLEMS[spec["kind"]]

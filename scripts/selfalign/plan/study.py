@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from selfalign.backends import engine_gpus
+from selfalign.candidates import candidates, model_of
+from selfalign.methods import layout
 from selfalign.plan.assumptions import BYTES, Assumptions, billions, defaults
 from selfalign.plan.measured import seeds_found, weight_bytes, with_generation, with_pairs, with_training
 from selfalign.plan.shards import Advice, advise_shards
@@ -65,12 +67,14 @@ class Planner:
     def make(self) -> StudyPlan:
         self._fetching()
         self._mining()
-        unique = {name: self._generator(name) for name in self.config["generators"]}
+        unique: dict[str, int] = {}
+        for name in layout.in_order(self.config):
+            unique[name] = self._generator(name, unique)
         pairs = {name: self._dataset(name, unique) for name in self.config["datasets"]}
         for name in self.config["checkpoints"]:
             self._checkpoint(name, pairs)
-        for name in self._candidates():
-            found = self._assumptions(self._model_of(name))
+        for name in candidates(self.config):
+            found = self._assumptions(model_of(self.config, name))
             self.plan.stages += completion_stages(name, self.config, found, self.machine)
         self.plan.stages.append(single("write_report", "", 0, 30, 5e6))
         self._look_at_limits()
@@ -84,14 +88,6 @@ class Planner:
         known = given or found or limit or SEEDS_WITHOUT_LIMIT
         return min(known, limit or known)
 
-    def _model_of(self, candidate: str) -> str:
-        checkpoints = self.config["checkpoints"]
-        return checkpoints[candidate]["model"] if candidate in checkpoints else candidate
-
-    def _candidates(self) -> list[str]:
-        checkpoints = self.config["checkpoints"]
-        return sorted({*checkpoints, *(entry["model"] for entry in checkpoints.values())})
-
     def _size(self, model: str) -> float:
         return billions(model, self.config["models"][model], weight_bytes(self.folder / "resources", model))
 
@@ -99,8 +95,8 @@ class Planner:
         return defaults(self._size(model), engine_gpus(self.config["models"][model]), lora)
 
     def _fetching(self) -> None:
-        entries = [*self.config["generators"].values(), *self.config["checkpoints"].values()]
-        for model in sorted({entry["model"] for entry in entries}):
+        generating = {model for name in self.config["generators"] for model in layout.models_of(self.config, name)}
+        for model in sorted(generating | {model_of(self.config, name) for name in candidates(self.config)}):
             engine = self.config["models"][model]["engine"]
             disk = self._size(model) * 2e9 if engine == "vllm" else 0
             self.plan.stages.append(single("fetch_model", model, 0, disk / 50e6, disk))
@@ -112,8 +108,21 @@ class Planner:
         self.plan.stages += [single("build_sandbox", "", 0, 180, 120e6), single("write_manifest", "", 0, 5)]
 
     def _mining(self) -> None:
-        corpora = self.config["seeds"]["corpora"]
-        mined = self.plan.seeds * MINED_A_SEED // len(corpora)
+        kinds, seeds = layout.seed_kinds(self.config), self.plan.seeds
+        for kind in sorted({*kinds} - {"functions"}):
+            corpora = layout.corpora_of(self.config, kind)
+            mined = seeds * MINED_A_SEED // 10 // max(len(corpora), 1)
+            for name in corpora:
+                self.plan.stages.append(single(f"mine_{kind}", name, mined, 5 + mined / 1000, mined * BYTES["seeds"]))
+            self.plan.stages.append(
+                single("gather_other_seeds", kind, 2 * seeds, 10 + 2 * seeds / 3000, seeds * BYTES["seeds"])
+            )
+        if "functions" in kinds:
+            self._functions()
+
+    def _functions(self) -> None:
+        corpora = layout.corpora_of(self.config, "functions")
+        mined = self.plan.seeds * MINED_A_SEED // max(len(corpora), 1)
         threads = min(8, self.machine.cpu_threads)
         for name in corpora:
             # On one core, as measured (docs/performance.md): mining 2,600 functions a second, type-checking 50 a core.
@@ -126,13 +135,18 @@ class Planner:
         seeds = self.plan.seeds
         self.plan.stages.append(single("gather_seeds", "", mined // 5, 10 + mined / 5 / 3000, seeds * BYTES["seeds"]))
 
-    def _generator(self, name: str) -> int:
-        model = self.config["generators"][name]["model"]
-        found = with_generation(self._assumptions(model), self.folder / "results" / "generators" / name)
-        stages, unique = generator_stages(name, self.config, self.plan.seeds, found, self.machine)
+    def _generator(self, name: str, known: dict[str, int]) -> int:
+        model, source = self.config["generators"][name]["model"], self.config["generators"][name]["tasks_of"]
+        assumed = self._assumptions(model) if model else defaults(1, 0)
+        found = with_generation(assumed, self.folder / "results" / "generators" / name)
+        given = known.get(source, 0)
+        stages, unique = generator_stages(name, self.config, self.plan.seeds, found, self.machine, given)
         self.plan.stages += stages
-        longest = max((stage for stage in stages if stage.start_seconds or stage.gpus), key=lambda s: s.work_seconds)
-        if longest.gpus:
+        if not model:
+            return unique
+        busy = [stage for stage in stages if stage.start_seconds or stage.gpus]
+        longest = max(busy, key=lambda stage: stage.work_seconds, default=None)
+        if longest and longest.gpus:
             self.plan.advice[name] = advise_shards(
                 longest.work_seconds, longest.start_seconds, 60 * longest.limit_minutes, longest.places, self.plan.seeds
             )

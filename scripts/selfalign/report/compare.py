@@ -4,7 +4,7 @@ from itertools import combinations
 
 from selfalign.report.funnel import label
 from selfalign.report.text import amount, percent
-from selfalign.statistics import compare_paired
+from selfalign.statistics import compare_paired, holm
 
 
 def generators(groups: list[dict], rates: dict[str, list[dict]], usage: list[dict]) -> list[dict]:
@@ -67,15 +67,6 @@ def checkpoints(scores: list[dict]) -> list[dict]:
     for row, corrected in zip(found, holm([row["p_value"] for row in found]), strict=True):
         row["p_holm"] = corrected
     return found
-
-
-def holm(values: list[float]) -> list[float]:
-    """p-values corrected for their number (S. Holm 1979), in the order given."""
-    corrected, largest = [0.0] * len(values), 0.0
-    for rank, index in enumerate(sorted(range(len(values)), key=values.__getitem__)):
-        largest = max(largest, min(1.0, (len(values) - rank) * values[index]))
-        corrected[index] = largest
-    return corrected
 
 
 def with_earlier(now: dict, earlier: dict | None) -> dict | None:

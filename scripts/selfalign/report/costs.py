@@ -11,7 +11,7 @@ from selfalign.report.paths import owner
 RULES = {"verdicts": "validate_responses"}
 """Rule of a stage whose name is not `generate_` and the stage's."""
 
-ORDER = ("concepts", "tasks", "responses", "verdicts", "completions")
+ORDER = ("concepts", "tasks", "responses", "tests", "verdicts", "completions")
 
 
 def usage_rows(usage_files: list[str], memory: dict[str, float]) -> list[dict]:
@@ -31,9 +31,14 @@ def usage_rows(usage_files: list[str], memory: dict[str, float]) -> list[dict]:
         totals[Path(path).parent.name, owner(path)[1]].update(figures)
     order = {stage: number for number, stage in enumerate(ORDER)}
     return [
-        {"stage": stage, "owner": name, **cost(total), "memory_mb": memory.get(RULES.get(stage, f"generate_{stage}"))}
+        {"stage": stage, "owner": name, **cost(total), "memory_mb": memory.get(rule_of(stage))}
         for (stage, name), total in sorted(totals.items(), key=lambda item: (order.get(item[0][0], 99), item[0]))
     ]
+
+
+def rule_of(stage: str) -> str:
+    """The rule that does a stage's work."""
+    return "evolve_tasks" if stage.startswith("evolved-") else RULES.get(stage, f"generate_{stage}")
 
 
 def cost(total: Counter) -> dict:

@@ -96,7 +96,7 @@ def lineages(pair_files: list[str], stages: dict[str, list[str]], policies: dict
     verdicts = {row["response_id"]: row for row in of_tasks(stages["verdicts"], tasks)}
     samples: dict[str, dict[str, dict]] = defaultdict(dict)
     for row in of_tasks(stages["responses"], tasks):
-        samples[row["task_id"]][row["id"]] = slim(row, verdicts[row["id"]])
+        samples[row["task_id"]][row["id"]] = slim(row, verdicts.get(row["id"], UNJUDGED))
     for dataset, pair in entries:
         lineage = pair["lineage"]
         seed = seeds[lineage["seed_id"]]
@@ -110,6 +110,10 @@ def lineages(pair_files: list[str], stages: dict[str, list[str]], policies: dict
             "why": why(policies.get(dataset, ""), found),
         }
         yield clean(entry, LONGEST)
+
+
+UNJUDGED = {"verdict": "untested", "passed": False}
+"""Stands for the verdict on a response that nobody ran."""
 
 
 def slim(response: dict, verdict: dict) -> dict:

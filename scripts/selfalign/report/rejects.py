@@ -12,7 +12,19 @@ EXAMPLES = 4
 """Shown of each reason: the first ones in the files, which are sorted by ids, hence by no property of theirs."""
 
 LONGEST = 3_000
-TEXTS = ("instruction", "concepts", "answer", "text", "response", "solution", "code", "tests", "docstring", "path")
+TEXTS = (
+    "instruction",
+    "concepts",
+    "answer",
+    "text",
+    "response",
+    "solution",
+    "code",
+    "tests",
+    "docstring",
+    "message",
+    "path",
+)
 """Fields of a dropped row that say what it was, in the order in which they are shown."""
 
 

@@ -13,13 +13,18 @@ CSV_COLUMNS = (
 
 
 def score_rows(score_files: list[str], bases: dict[str, str]) -> list[dict]:
-    """Result files by benchmark, each checkpoint right after its base model, with `base` ("" for a base model) added.
+    """Result files by benchmark, each checkpoint right after its base model, with `base` ("" for a model
+    that was not tuned here) and `is_base` (whether something was tuned from it) added.
 
     Args:
         bases: checkpoint -> model that it was tuned from.
     """
     results = [read_json(path) for path in score_files]
-    rows = [{**result, "base": bases.get(result["candidate"], "")} for result in results]
+    tuned_from = set(bases.values())
+    rows = [
+        {**result, "base": bases.get(result["candidate"], ""), "is_base": result["candidate"] in tuned_from}
+        for result in results
+    ]
     return sorted(rows, key=lambda r: (r["benchmark"], r["base"] or r["candidate"], bool(r["base"]), r["candidate"]))
 
 

@@ -1,5 +1,6 @@
-"""The four uses of a language model: what each asks a row, and what it makes of the answer."""
+"""The uses of a language model: what each asks a row, and what it makes of the answer."""
 
+import importlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -32,12 +33,20 @@ class Stage(Protocol):
     """A use of a model.
 
     Attributes:
-        name: of the stage, its template and its settings.
+        name: of the stage and its template.
+        role: what it does in a method; its reasons for rejecting go by it (selfalign/reasons.py).
+        made_by: field of its rows that says how they were generated.
         samples: answers to each prompt.
     """
 
     name: str
+    role: str
+    made_by: str
     samples: int
+
+    def select(self, rows: list[dict]) -> list[dict]:
+        """Of the rows that were read, those to ask about."""
+        ...
 
     def group(self, row: dict) -> int:
         """The prompt's group, without making the prompt."""
@@ -54,14 +63,27 @@ class Stage(Protocol):
         ...
 
 
+SHARED = ("concepts", "tasks", "responses", "answers", "tests", "completions")
+"""Stages that several methods have, each a module here; all others are in the module of their method."""
+
+
 def open_stage(name: str, settings: dict, model: dict, folder: str | None, prompts: Path = PROMPTS) -> Stage:
-    """The stage called `name`; `model` and `folder` decide the chat template of completions."""
+    """The stage called `name`; `model` and `folder` decide the chat template of prompts that are written in one."""
     if name == "completions":
         from selfalign.stages.completions import Completions
 
         return Completions(settings, model, folder, prompts)
+    from selfalign.stages.answers import Answers
     from selfalign.stages.concepts import Concepts
     from selfalign.stages.responses import Responses
     from selfalign.stages.tasks import Tasks
+    from selfalign.stages.tests import WrittenTests
 
-    return {"concepts": Concepts, "tasks": Tasks, "responses": Responses}[name](settings, prompts)
+    shared = {"concepts": Concepts, "tasks": Tasks, "responses": Responses, "answers": Answers, "tests": WrittenTests}
+    kind = shared.get(name) or importlib.import_module(stage_module(name)).STAGE
+    return kind(settings, prompts, model, folder)
+
+
+def stage_module(name: str) -> str:
+    """The module that a stage is in."""
+    return f"selfalign.stages.{name}" if name in SHARED else f"selfalign.methods.{name}"

@@ -1,6 +1,7 @@
 """Benchmark problems to completions, asked in the chat template that the model was or will be trained in.
 
 The answer is begun for the model with an open code fence, so that base models and tuned ones are asked the same thing.
+A chat server can't go on with an answer: it is sent the message alone, and the program is looked for in what it says.
 A problem is never dropped: a truncated answer is scored as it is, one that could not be asked counts as failed.
 """
 
@@ -12,7 +13,7 @@ from selfalign.chat import load_template
 from selfalign.fewshots import PROMPTS, render
 from selfalign.rows import digest, row_id
 from selfalign.stages import Prompt
-from selfalign.stages.parsing import FENCE
+from selfalign.stages.parsing import FENCE, code_blocks
 
 PREFILL = f"{FENCE}python\n"
 
@@ -20,19 +21,29 @@ PREFILL = f"{FENCE}python\n"
 class Completions:
     """See :class:`selfalign.stages.Stage`; `folder` is the model's, for its tokenizer and chat template."""
 
-    name = "completions"
+    name = role = "completions"
+    made_by = "generated"
 
     def __init__(self, settings: dict, model: dict, folder: str, prompts: Path = PROMPTS):
         self._prompts = prompts
         self.samples: int = settings["samples"]
-        self._template = load_template(folder, model["chat_template"])
         source = (prompts / "completions.jinja").read_text(encoding="utf-8")
+        self._chat = (model.get("endpoint") or {}).get("api") == "chat"
+        if self._chat:
+            self._prompt_id = f"completions/chat/{digest(source)[:12]}"
+            return
+        self._template = load_template(folder, model["chat_template"])
         self._prompt_id = f"completions/{digest(source, self._template.prompt('', PREFILL))[:12]}"
+
+    def select(self, rows: list[dict]) -> list[dict]:
+        return rows
 
     def group(self, row: dict) -> int:
         return 0
 
     def prompt(self, row: dict) -> Prompt:
+        if self._chat:
+            return Prompt(instruction(row, self._prompts), "", 0, self._prompt_id, ())
         text = self._template.prompt(instruction(row, self._prompts), PREFILL)
         return Prompt(text, "", 0, self._prompt_id, (f"\n{FENCE}",))
 
@@ -47,7 +58,9 @@ class Completions:
             "benchmark": row["benchmark"],
             "task_id": row["task_id"],
             "sample": sample,
-            "solution": "" if completion.finish_reason == PROMPT_TOO_LONG else whole_solution(row, text),
+            "solution": ""
+            if completion.finish_reason == PROMPT_TOO_LONG
+            else whole_solution(row, code_of(row, text) if self._chat else text),
             "text": text,
             "finish_reason": completion.finish_reason,
             "truncated": completion.finish_reason == "length",
@@ -66,6 +79,17 @@ def instruction(problem: dict, prompts: Path = PROMPTS) -> str:
     tests = [line for line in lines if line.startswith("assert")]
     task = " ".join(line.strip() for line in lines if not line.startswith("assert"))
     return render("completions", "docstring", prompts, task=task, tests="\n".join(tests))
+
+
+def code_of(problem: dict, answer: str) -> str:
+    """The program in a chat model's answer: the last Python block that defines the entry point, else the longest one, be
+    it closed or cut off; the whole answer where there is no block."""
+    blocks = [block.code for block in code_blocks(answer) if block.python]
+    named = [code for code in blocks if re.search(rf"\b{re.escape(problem['entry_point'])}\b\s*[(=]", code)]
+    defining = [code for code in named if re.search(rf"def\s+{re.escape(problem['entry_point'])}\b", code)]
+    if defining:
+        return defining[-1]
+    return max(named or blocks, key=len, default=answer)
 
 
 def whole_solution(problem: dict, answer: str) -> str:

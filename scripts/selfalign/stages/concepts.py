@@ -19,7 +19,7 @@ MARKER = re.compile(r"^\s*(?:[-*•]|\d+[.)]|\(\d+\))\s*")  # of a list's line
 class Concepts(FewshotStage):
     """See :class:`selfalign.stages.Stage`. Settings `min` and `max` bound the number of concepts."""
 
-    name = "concepts"
+    name = role = "concepts"
     stop = ("\n\n", "\n[", f"\n{FENCE}")
 
     def fields(self, row: dict) -> dict:

@@ -44,6 +44,30 @@ def invalid_unicode(text: str) -> str:
     return ""
 
 
+REFUSAL = re.compile(
+    r"\A\W*(?:(?:i'?m|i am|we'?re|we are) (?:very |really |so )?(?:sorry|afraid|unable|not able)\b|sorry\b|i apologi[sz]e|"
+    r"unfortunately,? (?:i|we)\b|as an? (?:ai|large|language)\b|i (?:can'?t|cannot|can not|won'?t|will not) "
+    r"(?:help|assist|answer|provide|comply|do|write|create|fulfil))",
+    re.IGNORECASE,
+)
+BOILERPLATE = re.compile(
+    r"\A\s*(?:(?:sure|certainly|of course|absolutely|okay|ok|great|no problem|here(?:'s| is| are)|below is)\b[^\n]*[:!]\s*\n)+",
+    re.IGNORECASE,
+)
+
+
+def refusal(text: str) -> str:
+    """The beginning of an answer that refuses and brings no code; "" for any other."""
+    match = REFUSAL.match(text.replace("\u2019", "'"))
+    return text.strip()[:80] if match and FENCE not in text else ""
+
+
+def without_boilerplate(text: str) -> str:
+    """An answer without the pleasantries that chat models begin with ("Sure! Here is …"), as long as more follows."""
+    rest = BOILERPLATE.sub("", text, count=1)
+    return rest if rest.strip() else text
+
+
 def code_blocks(text: str) -> list[Block]:
     """The fenced blocks of a text; the last one is not `closed` when the text ends inside it."""
     blocks: list[Block] = []

@@ -24,7 +24,7 @@ class Responses(FewshotStage):
     A row's `text` is what a student is shown: explanation and fenced solution. The tests are in `tests` alone.
     """
 
-    name = "responses"
+    name = role = "responses"
     stop = ("\n[Task]", "\n[Answer]", "\n[Properties]")
 
     def fields(self, row: dict) -> dict:
@@ -35,19 +35,23 @@ class Responses(FewshotStage):
         if isinstance(parts, Rejected):
             cut = completion.finish_reason == "length" and parts.reason in ("no_solution", "no_tests", "unclosed_fence")
             return Rejected("truncated", f"{completion.output_tokens} tokens, {parts.reason}") if cut else parts
-        text, solution, tests = parts
-        return {
-            "id": row_id("response", row["id"], sample, text, tests),
-            "task_id": row["id"],
-            "seed_id": row["seed_id"],
-            "sample": sample,
-            "text": text,
-            "solution": solution,
-            "tests": tests,
-            "finish_reason": completion.finish_reason,
-            "prompt_tokens": completion.prompt_tokens,
-            "output_tokens": completion.output_tokens,
-        }
+        return response_row(row, sample, completion, *parts)
+
+
+def response_row(task: dict, sample: int, completion: Completion, text: str, solution: str, tests: str) -> dict:
+    """A response row (docs/data.md)."""
+    return {
+        "id": row_id("response", task["id"], sample, text, tests),
+        "task_id": task["id"],
+        "seed_id": task["seed_id"],
+        "sample": sample,
+        "text": text,
+        "solution": solution,
+        "tests": tests,
+        "finish_reason": completion.finish_reason,
+        "prompt_tokens": completion.prompt_tokens,
+        "output_tokens": completion.output_tokens,
+    }
 
 
 def split_response(answer: str) -> tuple[str, str, str] | Rejected:

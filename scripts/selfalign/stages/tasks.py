@@ -24,7 +24,7 @@ DEFINITION = re.compile(r"^(?:async )?(?:def|class) .*(?:\n(?:[ \t]+.*)?)*", re.
 class Tasks(FewshotStage):
     """See :class:`selfalign.stages.Stage`. Category and difficulty are drawn by row id from the settings' weights."""
 
-    name = "tasks"
+    name = role = "tasks"
     stop = ("\n[Properties]", "\n[Task]", "\n[Answer]")
 
     def properties(self, row: dict) -> dict:

@@ -1,0 +1,45 @@
+"""OctoPack (arXiv 2308.07124): commits of people as instruction data; nothing is generated."""
+
+from selfalign.methods.base import Method
+from selfalign.rows import row_id
+from selfalign.stages.adoption import NO_MODEL
+from selfalign.stages.parsing import FENCE, Rejected
+
+METHOD = Method(
+    name="octopack",
+    summary="Commits to real projects are the data: the message and the code before it ask, the code after it answers "
+    "(OctoPack, arXiv 2308.07124).",
+    seeds="commits",
+    tasks="octopack",
+    responses="answer_of_task",
+    tested=False,
+    direct=frozenset({"tasks", "responses"}),
+    # Versions of one file are alike; which of them are too alike is for the dataset to say, which sees whole pairs.
+    defaults={"tasks": {"near_duplicates": {"threshold": 0.9}}},
+)
+
+
+def adopt(seed: dict, settings: dict) -> dict | Rejected:
+    """The task that a commit is, with its `answer`."""
+    before, after = seed["before"].strip("\n"), seed["code"].strip("\n")
+    instruction = f"{seed['message']}\n\n{fenced(before)}" if before else seed["message"]
+    return {
+        "id": row_id("task", seed["id"], instruction, after),
+        "seed_id": seed["id"],
+        "concepts_id": None,
+        "category": "unstated",
+        "difficulty": "unstated",
+        "language": seed["language"],
+        "concepts": [],
+        "instruction": instruction,
+        "answer": {"text": fenced(after), "solution": after},
+        "generated": NO_MODEL,
+    }
+
+
+def fenced(code: str) -> str:
+    """A Python code block, in fences that the code itself does not hold."""
+    fence = FENCE
+    while fence in code:
+        fence += "`"
+    return f"{fence}python\n{code}\n{fence}"

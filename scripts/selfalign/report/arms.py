@@ -1,0 +1,150 @@
+"""The comparison of arms: every checkpoint (its repeats together) and every model, on every benchmark.
+
+Report.json's `arms`: what an arm was made of and what it cost, its scores with intervals and the spread over repeats, and
+which differences between arms are real.
+"""
+
+from collections import defaultdict
+from itertools import combinations
+from statistics import stdev
+
+from selfalign.candidates import arm_of, model_of
+from selfalign.methods import layout
+from selfalign.statistics import compare_paired, holm, mean_interval, paired_bootstrap, wilson
+
+
+def arms(config: dict, scores: list[dict], generators: list[dict], datasets: list[dict], usage: list[dict]) -> dict:
+    """`rows` (one an arm), `comparisons` (one for every two arms and benchmark that they share), `benchmarks`.
+
+    Args:
+        config: as resolved.
+        scores: result files (:func:`selfalign.report.scores.score_rows`).
+        generators, datasets: tables of :mod:`selfalign.report.compare`.
+        usage: costs by stage (:func:`selfalign.report.costs.usage_rows`).
+    """
+    results: dict[str, dict[str, list[dict]]] = defaultdict(lambda: defaultdict(list))
+    for row in scores:
+        results[arm_of(config, row["candidate"])][row["benchmark"]].append(row)
+    made = {row["name"]: row for row in datasets}
+    answered = {row["name"]: row for row in generators}
+    rows = [
+        {
+            "arm": name,
+            **origin(config, name, made, answered, usage),
+            "scores": {benchmark: summary(runs) for benchmark, runs in sorted(found.items())},
+        }
+        for name, found in sorted(results.items(), key=lambda item: (item[0] not in config["checkpoints"], item[0]))
+    ]
+    return {
+        "rows": rows,
+        "comparisons": comparisons(results),
+        "benchmarks": sorted({row["benchmark"] for row in scores}),
+    }
+
+
+def origin(config: dict, name: str, made: dict, answered: dict, usage: list[dict]) -> dict:
+    """What an arm is: a model as it came, or one tuned on data whose making is summed up."""
+    base = model_of(config, name)
+    if name not in config["checkpoints"]:
+        return {"model": base, "dataset": None}
+    checkpoint = config["checkpoints"][name]
+    spec = config["datasets"][checkpoint["dataset"]]
+    blind = spec["policy"] == layout.BLIND
+    chain = sorted({link for generator in spec["generators"] for link in chain_of(config, generator)})
+    spent = [row for row in usage if row["owner"] in chain and not (blind and row["stage"] in ("tests", "verdicts"))]
+    responses = sum(answered.get(generator, {}).get("responses") or 0 for generator in spec["generators"])
+    passed = [answered.get(generator, {}).get("passed") for generator in spec["generators"]]
+    known = not blind and all(number is not None for number in passed)
+    models = sorted({m for generator in spec["generators"] for m in layout.models_of(config, generator, blind)})
+    return {
+        "model": base,
+        "dataset": checkpoint["dataset"],
+        "policy": spec["policy"],
+        "filtered": not blind,
+        "methods": sorted({layout.method_of(config, generator).name for generator in spec["generators"]}),
+        "data_models": models,
+        "own_data": set(models) <= {base},
+        "may_forbid_training": [m for m in models if config["models"][m]["outputs"]["training"] == "restricted"],
+        "learning_rate": checkpoint["recipe"]["learning_rate"],
+        "pairs": made.get(checkpoint["dataset"], {}).get("pairs"),
+        "responses": responses,
+        "passed": sum(passed) if known else None,
+        "pass_share": sum(passed) / responses if known and responses else None,
+        "output_tokens": sum(row["output_tokens"] for row in spent),
+        "gpu_hours": sum(row.get("gpu_seconds", 0) for row in spent) / 3600,
+    }
+
+
+def chain_of(config: dict, generator: str) -> list[str]:
+    """A generator and those whose tasks it started from: their work is part of what its data cost."""
+    source = config["generators"][generator]["tasks_of"]
+    return [generator, *(chain_of(config, source) if source else [])]
+
+
+def summary(runs: list[dict]) -> dict:
+    """The score of an arm on a benchmark: `pass_at_1` and `interval95` over problems, of all repeats together.
+
+    `spread` is the standard deviation of the repeats' scores, None for a single run.
+    """
+    means = list(per_problem(runs).values())
+    single = len(runs) == 1
+    mean = sum(means) / len(means) if means else runs[0]["pass_at_1"]
+    if single:
+        interval = list(runs[0]["interval95"])
+    elif all(value in (0, 1) for value in means):
+        interval = list(wilson(round(sum(means)), len(means)))
+    else:
+        interval = list(mean_interval(means))
+    ordered = sorted(runs, key=lambda run: run["candidate"])
+    return {
+        "pass_at_1": runs[0]["pass_at_1"] if single else mean,
+        "interval95": interval,
+        "runs": [{"candidate": run["candidate"], "pass_at_1": run["pass_at_1"]} for run in ordered],
+        "spread": None if single else stdev(run["pass_at_1"] for run in runs),
+        "problems": runs[0]["problems"],
+        "of": runs[0]["of"],
+    }
+
+
+def per_problem(runs: list[dict]) -> dict[str, float]:
+    """Problem -> share of right answers, over samples and repeats."""
+    shares: dict[str, list[float]] = defaultdict(list)
+    for run in runs:
+        for item in run["per_problem"]:
+            shares[item["task_id"]].append(item.get("correct", item["passed"]) / item.get("samples", 1))
+    return {task: sum(values) / len(values) for task, values in shares.items()}
+
+
+def comparisons(results: dict[str, dict[str, list[dict]]]) -> list[dict]:
+    """Every two arms on every benchmark that both were asked the same problems of.
+
+    A row has `benchmark`, `first`, `second`, `difference` of their scores (second less first), `bootstrap95`, its interval
+    by paired bootstrap over problems, `p_value` and `p_holm`: McNemar's exact test on the arms' first runs, plain and
+    corrected for the number of comparisons here, and `real`: whether the interval leaves out zero and p_holm is below 0.05.
+    """
+    found = []
+    for first, second in combinations(sorted(results), 2):
+        for benchmark in sorted(results[first].keys() & results[second].keys()):
+            runs = results[first][benchmark], results[second][benchmark]
+            shares = [per_problem(side) for side in runs]
+            if not shares[0] or shares[0].keys() != shares[1].keys():
+                continue
+            differences = [shares[1][task] - shares[0][task] for task in sorted(shares[0])]
+            single = [{item["task_id"]: item["passed"] for item in first_run(side)["per_problem"]} for side in runs]
+            paired = compare_paired(*single)
+            found.append(
+                {
+                    "benchmark": benchmark, "first": first, "second": second, "problems": len(differences),
+                    "difference": sum(differences) / len(differences), "bootstrap95": list(paired_bootstrap(differences)),
+                    "gained": paired["gained"], "lost": paired["lost"], "p_value": paired["p_value"],
+                }
+            )  # fmt: skip
+    for row, corrected in zip(found, holm([row["p_value"] for row in found]), strict=True):
+        low, high = row["bootstrap95"]
+        row |= {"p_holm": corrected, "real": corrected < 0.05 and not low <= 0 <= high}
+    return found
+
+
+def first_run(runs: list[dict]) -> dict:
+    """The run of the checkpoint as it is named in config."""
+    return min(runs, key=lambda run: (len(run["candidate"]), run["candidate"]))

@@ -1,0 +1,140 @@
+"""Every method in one small study with the fake backend: what is planned, what is made, and what the cards say of it."""
+
+import copy
+import os
+import subprocess
+
+import pytest
+
+from selfalign.io import read_json, read_jsonl
+from selfalign.stage import merge_counts
+from study import FAKE_STUDY, VERBS, Study, corpus_source
+
+TEACHER = {
+    "engine": "fake",
+    "context": 4096,
+    "dtype": "float32",
+    "outputs": {"training": "restricted", "terms": "Terms 4"},
+}
+ARMS = {
+    "gen": {"model": "fake", "responses": {"samples": 2}},
+    "direct": {"method": "seed-to-task", "model": "fake", "responses": {"samples": 2}},
+    "snippets": {"model": "fake", "seeds": "snippets", "responses": {"samples": 2}},
+    "sections": {"method": "starcoder2-instruct", "model": "fake", "responses": {"samples": 2}},
+    "oss": {"method": "oss-instruct", "model": "teacher"},
+    "taught": {"method": "distill", "model": "teacher", "tasks_of": "gen"},
+    "commits": {"method": "octopack", "model": "teacher"},
+    "evolved": {"method": "evol-instruct", "model": "teacher", "tasks_of": "gen", "evolution": {"rounds": 2}},
+}
+UNTESTED = ("oss", "taught", "commits", "evolved")
+
+
+def study_of_methods(folder) -> Study:
+    config = copy.deepcopy(FAKE_STUDY)
+    config["models"]["teacher"] = TEACHER
+    config["seeds"]["shards"] = 1  # what shards change nothing of is tested in test_fake_study.py
+    config["generators"] = ARMS
+    config["datasets"] = {name: {"generators": [name], "held_out": 0.1} for name in ARMS}
+    config["datasets"] |= {f"{n}-published": {"generators": [n], "policy": "unfiltered"} for n in UNTESTED}
+    commit_history(folder / "repository")
+    config["seeds"]["corpora"]["history"] = {"kind": "git", "path": "repository", "licence": "MIT"}
+    config["checkpoints"], config["evaluation"]["benchmarks"]["humaneval"]["limit"] = {}, 1
+    config["evaluation"]["models"] = ["teacher"]  # no checkpoint comes of it
+    return Study(folder, config)
+
+
+def commit_history(folder):
+    """A repository with one commit that changes each of a dozen files, in a way that the fake tests know."""
+    folder.mkdir()
+    who = {f"GIT_{role}_{what}": "a@b" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+
+    def git(*arguments):
+        env = {**os.environ, **who, "GIT_AUTHOR_DATE": "@0 +0000", "GIT_COMMITTER_DATE": "@0 +0000"}
+        subprocess.run(["git", "-C", str(folder), *arguments], check=True, capture_output=True, env=env)
+
+    git("init", "-q")
+    for offset in ("0", None):
+        for number, verb in enumerate(VERBS, 10):
+            source = corpus_source(verb, "parcels", number)
+            end = f"\n\ndef combine_{number}(a, b):\n    return a + b + {offset or number}\n"
+            (folder / f"file{number}.py").write_text(source + end)
+            git("add", ".")
+            git("commit", "-qm", f"{'Add' if offset else 'Change'} the sum that comes to {verb} all the parcels")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, sandbox_image) -> Study:
+    study = study_of_methods(tmp_path_factory.mktemp("methods"))
+    study.run("data")
+    return study
+
+
+def pairs(study, dataset) -> list[dict]:
+    return list(read_jsonl(study.folder / "results" / "datasets" / dataset / "train.jsonl"))
+
+
+@pytest.mark.parametrize("dataset", ARMS)
+def test_filtered_pairs_passed_their_tests(made, dataset):
+    found = pairs(made, dataset)
+    assert found and {pair["lineage"]["verdict"] for pair in found} == {"passed"}
+    assert all("assert" in pair["tests"] for pair in found)
+
+
+@pytest.mark.parametrize("generator", UNTESTED)
+def test_published_pairs_have_no_tests_and_are_more(made, generator):
+    found = pairs(made, f"{generator}-published")
+    assert {pair["lineage"]["verdict"] for pair in found} == {"untested"}
+    assert not any(pair["tests"] for pair in found)
+    assert len(found) > len(pairs(made, generator))
+
+
+def test_a_card_begins_with_terms_and_with_whether_it_was_filtered(made):
+    def head(dataset):
+        text = (made.folder / "results" / "datasets" / dataset / "README.md").read_text()
+        return text.split("---\n", 2)[2].strip().splitlines()[2]
+
+    assert "teacher (Terms 4) may forbid" in head("taught") and "fake" in head("taught")
+    assert "**Filtered**" in head("taught") and "**Unfiltered**" in head("taught-published")
+    assert "may forbid" not in head("gen")
+
+
+def test_a_commit_is_traced_to_its_repository(made):
+    origins = [pair["lineage"]["origin"] for pair in pairs(made, "commits")]
+    assert {origin["package"] for origin in origins} == {"repository"}
+    assert all(len(origin["version"]) == 40 for origin in origins)
+    text = (made.folder / "results" / "datasets" / "commits-published" / "README.md").read_text()
+    assert "No model wrote" in text
+
+
+def test_evolved_tasks_descend_from_those_of_the_round_before(made):
+    tasks = {row["id"]: row for row in read_jsonl(made.folder / "results/generators/gen/unique_tasks/0-of-1.jsonl")}
+    found = list(read_jsonl(made.folder / "results/generators/evolved/evolved-2/0-of-1.jsonl"))
+    assert found and all(row["evolved_from"][0] in tasks for row in found)
+    assert {len(row["evolved_from"]) for row in found} == {2}
+    assert all(pair["lineage"]["evolved_from"] for pair in pairs(made, "evolved"))
+
+
+def test_no_row_is_lost(made):
+    generators = made.folder / "results" / "generators"
+    for name in UNTESTED:
+        responses = merge_counts(sorted((generators / name / "responses").glob("*.counts.json")))
+        tests = merge_counts(sorted((generators / name / "tests").glob("*.counts.json")))
+        verdicts = merge_counts(sorted((generators / name / "verdicts").glob("*.counts.json")))
+        assert tests["in"] == responses["kept"] and verdicts["in"] == tests["kept"]
+    tasks = merge_counts([generators / "gen" / "unique_tasks.counts.json"])
+    taught = merge_counts(sorted((generators / "taught" / "responses").glob("*.counts.json")))
+    assert taught["in"] == tasks["kept"], "a teacher answers each task of the other generator once"
+
+
+def test_the_second_run_has_nothing_to_do_and_a_report_can_be_made(made):
+    assert made.planned("data") == {}
+    made.run("report")
+    assert (made.folder / "results" / "report" / "report.html").stat().st_size > 10_000
+    (arm,) = read_json(made.folder / "results" / "report" / "report.json")["arms"]["rows"]
+    assert arm["arm"] == "teacher" and arm["scores"]["humaneval"]["problems"] == 1
+
+
+def test_a_study_that_only_wants_published_data_pays_for_no_tests(tmp_path, sandbox_image):
+    study = study_of_methods(tmp_path).set("datasets", {"d": {"generators": ["taught"], "policy": "unfiltered"}})
+    planned = study.planned("data")
+    assert "generate_tests" not in planned and "validate_responses" not in planned
