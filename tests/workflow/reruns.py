@@ -185,6 +185,7 @@ ROWS = (
         "seeds that are in both versions keep their ids",
     ),
     Row("threshold of a seed filter", setting("seeds.filters.min_lines", 5), SEEDS),
+    Row("a licence left out (`seeds.exclude`)", setting("seeds.exclude.licences", ["0BSD"]), GATHER, "nothing is generated"),
     Row("number of shards, 2 to 3", setting("seeds.shards", 3), {rule: 3 if number == 2 and rule != "score_completions" else number for rule, number in GATHER.items()}, "nothing is generated"),
     Row("how a model is served (dtype)", setting("models.fake.dtype", "bfloat16"), {**CONCEPTS, "generate_completions": 2, "score_completions": 2}),
     Row(
