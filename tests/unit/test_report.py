@@ -531,6 +531,34 @@ def test_durations(seconds, shown):
     assert text.duration(seconds) == shown
 
 
+def test_slow_jobs_show_what_their_shard_asked_for(tmp_path):
+    for rule, job in (
+        ("generate_tasks", "gen/0-of-2"),
+        ("generate_tasks", "gen/1-of-2"),
+        ("generate_completions", "m/b/0-of-1"),
+    ):
+        path = tmp_path / "run/benchmarks" / rule / f"{job}.tsv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"s\tmax_rss\n{10 if '1-of' in job else 30}\t5\n")
+    figures = {
+        "requests": 9,
+        "reused": 4,
+        "output_tokens": 60,
+        "prompt_tokens": 100,
+        "cached_prompt_tokens": 50,
+        "seconds": 20,
+    }
+    paths = ["results/generators/gen/tasks/0-of-2.usage.json", "results/evaluation/m/b/completions/0-of-1.usage.json"]
+    for path in paths:
+        write_json(tmp_path / path, figures)
+    rows = costs.slowest(tmp_path / "run/benchmarks", [str(tmp_path / path) for path in paths])
+    found = {(row["rule"], row["job"]): row["usage"] for row in rows}
+    assert found["generate_tasks", "gen, 1-of-2"] is None
+    for usage in (found["generate_tasks", "gen, 0-of-2"], found["generate_completions", "m, b, 0-of-1"]):
+        assert (usage["requests"], usage["reused"], usage["tokens_per_second"]) == (9, 4, 3.0)
+    assert [row["ratio"] for row in rows if row["job"] == "gen, 0-of-2"] == [1.5]
+
+
 def test_a_card_carries_its_scores_as_metadata_only_for_whole_benchmarks():
     rows = [{**result("tuned", 5, of=16), "base": "base"}, {**result("tuned", 4), "benchmark": "part", "base": "base"}]
     text = card_with_scores("---\nlicense: mit\nlibrary_name: transformers\n---\n\n# tuned\n", "tuned", rows)

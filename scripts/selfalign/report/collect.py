@@ -51,7 +51,7 @@ def collect(config: dict, inputs: dict[str, list[str]], run: Path) -> dict:
         "sources": rates.pair_sources(of["pairs"]),
         "usage": usage,
         "jobs": jobs,
-        "slowest": costs.slowest(run / "benchmarks"),
+        "slowest": costs.slowest(run / "benchmarks", of["usage"]),
         "totals": costs.totals(usage, jobs, trainings),
         "efficiency": costs.efficiency(run),
         "trainings": trainings,

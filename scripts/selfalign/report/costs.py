@@ -71,10 +71,22 @@ def job_rows(folder: Path) -> list[dict]:
     ]
 
 
-def slowest(folder: Path, most: int = 15) -> list[dict]:
-    """The jobs that took longest: `rule`, `job` (generator and shard …), `seconds`, `memory_mb`, and `ratio` to the
-    median job of their rule (None for a rule's only job)."""
-    found = []
+def shard_usage(usage_files: list[str]) -> dict[tuple[str, str], dict]:
+    """(rule, job as :func:`slowest` names it) -> figures of one shard, as :func:`cost` gives them for a stage."""
+    found = {}
+    for path in map(Path, usage_files):
+        stage = path.parent.name
+        names = [owner(str(path))[1], *([path.parents[1].name] if stage == "completions" else [])]
+        figures = {key: value for key, value in read_json(path).items() if isinstance(value, int | float)}
+        job = ", ".join([*names, path.name.removesuffix(".usage.json")])
+        found[RULES.get(stage, f"generate_{stage}"), job] = cost(Counter(figures))
+    return found
+
+
+def slowest(folder: Path, usage_files: list[str], most: int = 50) -> list[dict]:
+    """The jobs that took longest: `rule`, `job` (generator and shard …), `seconds`, `memory_mb`, `ratio` to the median
+    job of their rule (None for a rule's only job), and `usage`, see :func:`shard_usage` (None for other rules)."""
+    found, usage = [], shard_usage(usage_files)
     for path in sorted(folder.rglob("*.tsv")):
         parts = path.relative_to(folder).with_suffix("").parts
         with open(path, newline="", encoding="utf-8") as stream:
@@ -87,6 +99,7 @@ def slowest(folder: Path, most: int = 15) -> list[dict]:
     for job in found:
         middle = median(of_rule[job["rule"]])
         job["ratio"] = job["seconds"] / middle if len(of_rule[job["rule"]]) > 1 and middle else None
+        job["usage"] = usage.get((job["rule"], job["job"]))
     return sorted(found, key=lambda job: (-job["seconds"], job["rule"], job["job"]))[:most]
 
 

@@ -18,7 +18,14 @@ NOTES = 170
 """Room for the notes to the right of the bars."""
 
 KEPT, LOST, BASE, TUNED = "#1f8a70", "#a9b2ae", "#8a97a6", "#1f8a70"
-LINES = ["#1f8a70", "#c46210", "#5b6fb5", "#a83b6e", "#7a7a2a", "#3b8ea5"]
+LINES = [
+    "#0072b2",
+    "#d55e00",
+    "#009e73",
+    "#cc79a7",
+    "#e69f00",
+    "#56b4e9",
+]  # Okabe and Ito: apart for the colour-blind too
 FEW_STEPS = 12
 """Steps up to which each has a tick: Vega would put ticks between them."""
 
