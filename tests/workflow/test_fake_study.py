@@ -2,11 +2,13 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
+import sys
 import time
 
-from selfalign.io import read_jsonl
+from selfalign.io import read_json, read_jsonl
 from selfalign.stage import merge_counts
 from study import FAKE_STUDY, Study
 
@@ -60,7 +62,7 @@ def test_shard_count_cores_and_hash_seed_do_not_change_a_byte_of_the_data(tmp_pa
     assert pairs[0] == pairs[1]
 
 
-def test_more_samples_reuse_what_is_in_the_journal(study):
+def test_more_samples_reuse_what_is_in_the_journal_and_fewer_leave_some_to_drop(study):
     study.run("data")
     study.set("generators.gen.responses.samples", 6).run("data")
     usage = [
@@ -69,6 +71,24 @@ def test_more_samples_reuse_what_is_in_the_journal(study):
     ]
     requests, reused = sum(u["requests"] for u in usage), sum(u["reused"] for u in usage)
     assert reused * 6 == requests * 4, "samples 1 to 4 come from the journal, 5 and 6 are made"
+
+    # What a smaller study no longer refers to is dropped on demand, once its jobs have run.
+    study.set("generators.gen.responses.samples", 3)
+    script, config = study.root / "scripts" / "clean_journal.py", study.folder / "config.yaml"
+    command = [sys.executable, str(script), "--config", str(config), "--directory", str(study.folder)]
+    study.command()
+    assert "responses/fake: 216 records" in (said := subprocess.run(command, capture_output=True, text=True).stdout)
+    assert "2 jobs of this stage are still to run" in said
+    study.run("data")
+    before = study.made()
+    said = subprocess.run([*command, "--remove"], capture_output=True, text=True).stdout
+    assert "responses/fake: 216 records" in said and "108 dropped" in said
+    for layer in ("generators", "datasets"):
+        shutil.rmtree(study.folder / "results" / layer)
+    study.run("data")
+    assert study.made() == before
+    usage = [read_json(path) for path in (study.folder / "results" / "generators" / "gen").rglob("*.usage.json")]
+    assert not any(part.get("generated", part.get("executed")) for part in usage), "all that is needed is still there"
 
 
 def test_another_selection_policy_shares_all_generation(study):
