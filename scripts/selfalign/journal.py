@@ -16,7 +16,7 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from selfalign.io import atomic, dumps
+from selfalign.io import atomic, dumps, told_when_full
 
 logger = logging.getLogger(__name__)
 
@@ -73,16 +73,24 @@ class Journal:
         return found
 
     def append(self, records: Iterable[tuple[str, dict]]) -> None:
-        """Adds (key, result) records and flushes them to disk before it returns."""
+        """Adds (key, result) records and flushes them to disk before it returns.
+
+        Raises:
+            InfrastructureError: the disk is full; a record that is torn for that is passed over later.
+        """
+        data = b""
         if self._stream is None:
-            self._stream = open(self.path, "ab")  # noqa: SIM115 (closed by close())
+            # Without a buffer, which would be written again when the file is closed on a full disk.
+            self._stream = open(self.path, "ab", buffering=0)  # noqa: SIM115 (closed by close())
             if self._stream.tell() and not self._ends_with_newline():
-                self._stream.write(b"\n")
+                data = b"\n"
         for key, result in records:
-            self._stream.write((dumps({"key": key, "result": result}) + "\n").encode())
+            data += (dumps({"key": key, "result": result}) + "\n").encode()
             self._used.add(key[:USED_DIGITS])
-        self._stream.flush()
-        os.fsync(self._stream.fileno())
+        with told_when_full(self.path):
+            while data:
+                data = data[self._stream.write(data) :]
+            os.fsync(self._stream.fileno())
 
     def _ends_with_newline(self) -> bool:
         with open(self.path, "rb") as stream:
