@@ -20,7 +20,7 @@ from selfalign.failures import report as failure_lines
 from selfalign.fewshots import prompt_fingerprint
 from selfalign import ROOT
 from selfalign.cluster.guard import guard
-from selfalign.fingerprint import code_fingerprint, file_fingerprint, sha256
+from selfalign.fingerprint import code_fingerprint, file_fingerprint, sha256, source_fingerprints
 from selfalign.images import ROLES, built_image
 
 try:

@@ -4,6 +4,7 @@ Exit status 0: the same command gives the same study here. 1: something differs,
 """
 
 import argparse
+import copy
 import sys
 from pathlib import Path
 
@@ -12,7 +13,8 @@ import yaml
 from selfalign import ROOT
 from selfalign.config import resolve_config
 from selfalign.errors import UserError
-from selfalign.fingerprint import sha256
+from selfalign.fingerprint import sha256, source_fingerprints
+from selfalign.images import FOLDER, image_path
 from selfalign.io import read_json
 from selfalign.rows import digest
 from write_manifest import git_state, package_versions, tool_versions
@@ -37,15 +39,22 @@ def leaves(value: object, name: str = "") -> list[tuple[str, object]]:
     return [leaf for key, item in value.items() for leaf in leaves(item, f"{name}.{key}" if name else str(key))]
 
 
-def comparable(manifest: dict) -> dict:
-    """What of a manifest decides the bytes of the results: not the machine, and of models and images their digests."""
+def comparable(manifest: dict, config: dict) -> dict:
+    """What of a run decides the bytes of its results: not the machine, and of models and images their digests.
+
+    Of git only whether the checkout had been edited: with the same sources another commit gives the same results.
+
+    Args:
+        config: the run's, with every default, as the file beside the manifest holds it.
+    """
     return {
-        "config": manifest["config_sha256"],
-        "git": {key: manifest["git"].get(key) for key in ("commit", "modified")},
+        "config": config,
+        "sources": manifest["sources"],
         "versions": manifest["versions"],
         "locks": manifest["locks"],
         "models": {name: entry.get("digest") for name, entry in manifest["models"].items()},
         "sandbox": manifest["sandbox"]["digest"],
+        "containers": {role: entry["digest"] for role, entry in manifest["containers"].items()},
     }
 
 
@@ -55,14 +64,29 @@ def this_checkout(manifest: dict, config: dict, resources: Path) -> dict:
     def found(path: Path) -> str | None:
         return read_json(path).get("digest") if path.is_file() else ABSENT
 
+    def image(role: str, entry: dict) -> Path:
+        return resources / FOLDER.name / image_path(role, entry["accelerator"]).with_suffix(".json").name
+
     return {
-        "config": digest(resolve_config(config)),
-        "git": {key: git_state(ROOT).get(key) for key in ("commit", "modified")},
+        # A checkout with other defaults or other keys reads the same file as another study.
+        "config": resolve_config(copy.deepcopy(config)),
+        "sources": source_fingerprints(),
         "versions": {"python": sys.version.split()[0], **package_versions(), **tool_versions()},
         "locks": {name: sha256(f"envs/{name}.lock") for name in manifest["locks"]},
         "models": {name: found(resources / "models" / name / "model.json") for name in manifest["models"]},
         "sandbox": found(resources / "sandbox" / "image.json"),
+        "containers": {role: found(image(role, entry)) for role, entry in manifest["containers"].items()},
     }
+
+
+def commits(manifest: dict) -> str:
+    """Which commit the run was made with and which one this is, for those who look for the difference."""
+    then, here = manifest.get("git", {}), git_state(ROOT)
+
+    def named(state: dict) -> str:
+        return state.get("commit", "no commit") + (" with edits" if state.get("modified") else "")
+
+    return f"the run's commit: {named(then)}; this checkout's: {named(here)}"
 
 
 def main() -> None:
@@ -74,7 +98,13 @@ def main() -> None:
     try:
         manifest = read_json(options.manifest)
         config = yaml.safe_load(beside.read_text(encoding="utf-8"))
-        found = differences(comparable(manifest), this_checkout(manifest, config, options.resources))
+        if digest(config) != manifest["config_sha256"]:
+            raise UserError(
+                "this is not the config that the manifest is of",
+                where=str(beside),
+                fix="keep manifest.json and config.yaml of results/run together, and edit a copy",
+            )
+        found = differences(comparable(manifest, config), this_checkout(manifest, config, options.resources))
     except OSError as problem:
         sys.exit(f"can't be read: {problem}\n  do:    keep manifest.json and config.yaml of results/run together")
     except (KeyError, TypeError) as problem:
@@ -82,7 +112,8 @@ def main() -> None:
     except (UserError, yaml.YAMLError) as problem:
         sys.exit(str(problem))
     if found:
-        sys.exit("this checkout differs from the run:\n" + "\n".join(f"  {line}" for line in found))
+        lines = "\n".join(f"  {line}" for line in found)
+        sys.exit(f"this checkout differs from the run:\n{lines}\n{commits(manifest)}")
     print(f"nothing differs; repeat the run with\n  make run CONFIG={beside}")
 
 

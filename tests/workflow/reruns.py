@@ -22,7 +22,7 @@ BEGIN, END = "<!-- table: tests/workflow/reruns.py -->", "<!-- end of the table 
 # two shards. What is made in one file has one job, what is made in shards two.
 REPORT = {"write_report": 1}
 RECORD = {"write_manifest": 1, **REPORT}
-"""Every change of the config is recorded in the manifest and shown in the report."""
+"""Every change of config, scripts and prompts is recorded in the manifest and shown in the report."""
 SCORES = {"score_completions": 2, **RECORD}
 TUNED = {"train_checkpoint": 1, "generate_completions": 1, "score_completions": 1, **RECORD}
 """The base model's evaluation stays."""
@@ -175,8 +175,8 @@ ROWS = (
     Row("temperature of responses", setting("generators.gen.responses.temperature", 0.5), RESPONSES),
     Row("number of samples, 4 to 6", setting("generators.gen.responses.samples", 6), RESPONSES, "samples 5 and 6 are generated"),
     Row("number of samples, 4 to 3", setting("generators.gen.responses.samples", 3), RESPONSES, "nothing is generated"),
-    Row("a new few-shot example", new_example, without(CONCEPTS, "write_manifest")),
-    Row("wording of the tasks prompt", appended("prompts/tasks.jinja", "\n"), without(TASKS, "write_manifest")),
+    Row("a new few-shot example", new_example, CONCEPTS),
+    Row("wording of the tasks prompt", appended("prompts/tasks.jinja", "\n"), TASKS),
     Row("one corpus added", second_corpus, {**SEEDS}, "only for new seeds something is generated"),
     Row(
         "version of a corpus",
@@ -191,12 +191,12 @@ ROWS = (
     Row(
         "a function that only training uses",
         appended("scripts/selfalign/training/packing.py", "\n\ndef unused():\n    return 1\n"),
-        without(TUNED, "write_manifest"),
+        TUNED,
     ),
     Row(
         "a function that only building prompts uses",
         appended("scripts/selfalign/stages/fewshot.py", "\n\ndef unused():\n    return 1\n"),
-        without({**CONCEPTS, "generate_completions": 2, "score_completions": 2}, "write_manifest"),
+        {**CONCEPTS, "generate_completions": 2, "score_completions": 2},
     ),
     Row("a comment in a module that every script uses", appended("scripts/selfalign/io.py", "\n# comment\n"), {}),
     Row("time limit of the sandbox", setting("sandbox.cpu_seconds", 30), {**VERDICTS, "score_completions": 2}, "only what had timed out is executed again"),
