@@ -114,9 +114,11 @@ class Study:
             *self.arguments, *arguments,
         ]  # fmt: skip
 
-    def run(self, *arguments: str, env: dict | None = None, check: bool = True) -> subprocess.CompletedProcess:
+    def run(
+        self, *arguments: str, env: dict | None = None, cwd: Path = ROOT, check: bool = True
+    ) -> subprocess.CompletedProcess:
         done = subprocess.run(
-            self.command(*arguments), capture_output=True, text=True, cwd=ROOT, env={**os.environ, **(env or {})}
+            self.command(*arguments), capture_output=True, text=True, cwd=cwd, env={**os.environ, **(env or {})}
         )
         if check and done.returncode:
             raise AssertionError(

@@ -5,14 +5,7 @@ from pathlib import Path
 import pytest
 
 from reruns import PAGE, ROWS, Row, page
-from study import FAKE_STUDY, Study
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory, sandbox_image) -> Study:
-    study = Study(tmp_path_factory.mktemp("finished"), FAKE_STUDY)
-    study.run()
-    return study
+from study import Study
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.change)
