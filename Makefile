@@ -22,7 +22,7 @@ SOURCES := scripts tests setup containers
 RULES := Snakefile rules/*.smk
 
 .PHONY: help setup run status plan test unit cluster-shared cluster-test cluster-bench lint format docs locks containers \
-	cluster browser sandbox sandbox-check model bench clean
+	cluster browser sandbox sandbox-check model bench reproduce clean-journal clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -102,6 +102,12 @@ bench: setup model ## measurements (tests/bench): seeds, generation
 	@PYTHONPATH=scripts $(PYTHON) tests/bench/seeds.py resources/corpora/utilities/packages
 	@PYTHONPATH=scripts $(PYTHON) tests/bench/generation.py --model resources/models/qwen2.5-coder-0.5b \
 		--dtype float32 --context 2048 --prompts 250 --max-tokens 32 --prefixes 4
+
+reproduce: setup ## does this checkout repeat the run of MANIFEST=results/run/manifest.json? says what differs
+	@PYTHONPATH=scripts $(PYTHON) scripts/reproduce.py $(or $(MANIFEST),$(error give MANIFEST=path/to/manifest.json))
+
+clean-journal: $(if $(PLANNER),,setup) ## say what of the journal CONFIG (one or more files) no longer refers to; REMOVE=1 drops it
+	@PYTHONPATH=scripts $(or $(PLANNER),$(PYTHON)) scripts/clean_journal.py $(CONFIG:%=--config %) $(if $(REMOVE),--remove)
 
 clean: ## remove results; downloaded models, corpora and images stay
 	rm -rf results .test

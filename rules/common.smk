@@ -22,7 +22,7 @@ from selfalign.fewshots import prompt_fingerprint
 from selfalign import ROOT
 from selfalign.cluster.guard import guard
 from selfalign.methods import layout
-from selfalign.fingerprint import code_fingerprint, file_fingerprint, sha256, stage_fingerprint
+from selfalign.fingerprint import code_fingerprint, file_fingerprint, sha256, source_fingerprints, stage_fingerprint
 from selfalign.images import ROLES, built_image
 
 try:

@@ -19,6 +19,7 @@ rule write_manifest:
     params:
         config=config,
         locks=lock_fingerprints(),
+        sources=source_fingerprints(),
         containers=container_manifests(),
         code=code_fingerprint("write_manifest.py"),
     message:

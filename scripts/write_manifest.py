@@ -24,6 +24,7 @@ def main(
     image: str,
     containers: list[str],
     locks: dict[str, str],
+    sources: dict[str, str],
     manifest: str,
     config_file: str,
 ) -> None:
@@ -32,6 +33,8 @@ def main(
     Args:
         models, image: manifests of the models and of the sandbox image.
         containers: manifests of the images that jobs run in (`--sdm apptainer`): digests and versions.
+        locks, sources: hashes by file, of the locks and of scripts, rules and prompts. A job whose source changes runs
+            again, and this one with it: git's state below is that of the newest result.
     """
     write_text(config_file, yaml.safe_dump(config, sort_keys=True, allow_unicode=True))
     write_json(
@@ -42,6 +45,7 @@ def main(
             "versions": {"python": platform.python_version(), **package_versions(), **tool_versions()},
             "platform": platform.platform(),
             "locks": locks,
+            "sources": sources,
             "models": {Path(model).parent.name: read_json(model) for model in models},
             "sandbox": read_json(image),
             "containers": {(found := read_json(path))["role"]: found for path in containers},
@@ -92,6 +96,7 @@ if "snakemake" in globals():
         image=snakemake.input.image,
         containers=list(snakemake.params.containers),
         locks=snakemake.params.locks,
+        sources=snakemake.params.sources,
         manifest=snakemake.output.manifest,
         config_file=snakemake.output.config,
     )

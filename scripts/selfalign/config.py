@@ -47,7 +47,14 @@ def resolve_config(config: dict) -> dict:
             where="config.yaml, or the file given with --configfile, or --config",
             fix="correct these keys; docs/config.md describes every key",
         )
-    return resolved
+    return in_order(resolved)
+
+
+def in_order(value: Any) -> Any:
+    """The value with every map's keys sorted, since Snakemake takes another order of a parameter's keys for a change."""
+    if isinstance(value, dict):
+        return {key: in_order(item) for key, item in sorted(value.items(), key=lambda pair: str(pair[0]))}
+    return [in_order(item) for item in value] if isinstance(value, list) else value
 
 
 def fill_defaults(value: Any, schema: dict) -> None:

@@ -6,12 +6,15 @@ hash as a parameter: a checkout or a `touch` redoes nothing, an edit redoes exac
 
 import ast
 import hashlib
+import re
 from functools import cache
 from pathlib import Path
 
 SCRIPTS = Path(__file__).resolve().parent.parent
 PACKAGE = "selfalign"
 LENGTH = 16  # hex digits
+SOURCES = ("Snakefile", "rules/*.smk", "prompts/*.jinja", "prompts/examples/*.yaml", "recipes/*/*.yaml")
+RULE_SCRIPT = re.compile(r'"\.\./scripts/(\w+\.py)"')
 
 
 def _module_file(module: str) -> Path | None:
@@ -73,6 +76,22 @@ def file_fingerprint(*names: str) -> str:
     for name in names:
         state.update(name.encode() + b"\0" + (SCRIPTS.parent / name).read_bytes() + b"\0")
     return state.hexdigest()[:LENGTH]
+
+
+def source_fingerprints() -> dict[str, str]:
+    """Hash of everything that decides results beside config, packages and models, by file.
+
+    Of a script it is that of its code and of all that it imports; of rules, prompts and recipes that of the bytes.
+    """
+    root = SCRIPTS.parent
+    found = {}
+    for path in sorted(path for pattern in SOURCES for path in root.glob(pattern)):
+        name = path.relative_to(root).as_posix()
+        found[name] = file_fingerprint(name)
+        if path.suffix == ".smk":
+            names = RULE_SCRIPT.findall(path.read_text(encoding="utf-8"))
+            found.update({f"scripts/{script}": code_fingerprint(script) for script in names})
+    return found
 
 
 def sha256(name: str) -> str:

@@ -7,6 +7,7 @@ error the temporary file is removed and the target is untouched.
 import errno
 import json
 import os
+import re
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -29,6 +30,33 @@ def dumps(value: Any) -> str:
     return text
 
 
+TEMPORARY = re.compile(r"\..+\.[0-9a-f]{32}\.tmp")
+"""Name of a temporary file of :func:`atomic`; one that no process writes to was left by a killed one."""
+
+
+def remove_temporaries(folder: str | Path) -> int:
+    """Removes what killed writers left below a folder that nobody writes to, and returns how many there were."""
+    left = [path for path in Path(folder).rglob(".*.tmp") if TEMPORARY.fullmatch(path.name)]
+    for path in left:
+        path.unlink(missing_ok=True)
+    return len(left)
+
+
+@contextmanager
+def told_when_full(path: Path) -> Iterator[None]:
+    """Turns a full disk into an error that says which, and that nothing is lost."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise InfrastructureError(
+                f"no space left while writing {path} ({error.strerror})",
+                where=str(path.parent),
+                fix="free space or raise the quota, then run the same command again: it goes on where it stopped",
+            ) from error
+        raise
+
+
 @contextmanager
 def atomic(path: str | Path, mode: str = "w") -> Iterator[IO]:
     """Opens a temporary neighbour of `path` for writing and renames it to `path` on success."""
@@ -38,19 +66,12 @@ def atomic(path: str | Path, mode: str = "w") -> Iterator[IO]:
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     text = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}
     try:
-        with open(temporary, mode, **text) as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise InfrastructureError(
-                f"no space left while writing {path} ({error.strerror})",
-                where=str(path.parent),
-                fix="free space or raise the quota, then run the same command again: nothing half-written was kept",
-            ) from error
-        raise
+        with told_when_full(path):
+            with open(temporary, mode, **text) as stream:
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 

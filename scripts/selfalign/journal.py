@@ -6,6 +6,8 @@ when the same request is made again, whatever config, generator or shard count a
 
 Shards are contiguous ranges of seed ids, and a file's name starts with the range of its writer: a reader opens only
 files whose range overlaps its own, so that a changed shard count costs a few files and not the whole journal.
+
+A writer that came to its end leaves a list of the keys that it used (`WRITER.used`): what clean-journal keeps.
 """
 
 import json
@@ -14,11 +16,18 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from selfalign.io import dumps
+from selfalign.io import atomic, dumps, told_when_full
 
 logger = logging.getLogger(__name__)
 
 RANGE_DIGITS = 8
+USED_DIGITS = 20
+"""Of a key in the lists of used ones: 80 bits, below one expected collision among 10^11 keys."""
+
+
+def used_file(folder: str | Path, writer: str) -> Path:
+    """The list of the keys that a writer's last complete job used, a line each, cut to USED_DIGITS."""
+    return Path(folder) / f"{writer}.used"
 
 
 class Journal:
@@ -36,6 +45,8 @@ class Journal:
         prefixes = sorted({seed_id[:RANGE_DIGITS] for seed_id in seed_ids}) or ["0", "0"]
         self._low, self._high = prefixes[0], prefixes[-1]
         self.path = self.folder / f"{self._low}_{self._high}_{writer}.jsonl"
+        self._used_path = used_file(folder, writer)
+        self._used: set[str] = set()
         self._stream = None
 
     def load(self, keys: set[str], accept: Callable[[dict], bool] = lambda result: True) -> dict[str, dict]:
@@ -58,18 +69,28 @@ class Journal:
                         continue
                     if key in keys and key not in found and accept(result):
                         found[key] = result
+        self._used.update(key[:USED_DIGITS] for key in found)
         return found
 
     def append(self, records: Iterable[tuple[str, dict]]) -> None:
-        """Adds (key, result) records and flushes them to disk before it returns."""
+        """Adds (key, result) records and flushes them to disk before it returns.
+
+        Raises:
+            InfrastructureError: the disk is full; a record that is torn for that is passed over later.
+        """
+        data = b""
         if self._stream is None:
-            self._stream = open(self.path, "ab")  # noqa: SIM115 (closed by close())
+            # Without a buffer, which would be written again when the file is closed on a full disk.
+            self._stream = open(self.path, "ab", buffering=0)  # noqa: SIM115 (closed by close())
             if self._stream.tell() and not self._ends_with_newline():
-                self._stream.write(b"\n")
+                data = b"\n"
         for key, result in records:
-            self._stream.write((dumps({"key": key, "result": result}) + "\n").encode())
-        self._stream.flush()
-        os.fsync(self._stream.fileno())
+            data += (dumps({"key": key, "result": result}) + "\n").encode()
+            self._used.add(key[:USED_DIGITS])
+        with told_when_full(self.path):
+            while data:
+                data = data[self._stream.write(data) :]
+            os.fsync(self._stream.fileno())
 
     def _ends_with_newline(self) -> bool:
         with open(self.path, "rb") as stream:
@@ -84,5 +105,8 @@ class Journal:
     def __enter__(self) -> "Journal":
         return self
 
-    def __exit__(self, *exc) -> None:
+    def __exit__(self, kind, error, trace) -> None:
         self.close()
+        if kind is None:
+            with atomic(self._used_path) as stream:
+                stream.writelines(f"{key}\n" for key in sorted(self._used))

@@ -87,7 +87,7 @@ def test_a_killed_run_resumes_to_the_bytes_of_an_unbroken_one(parent, tmp_path_f
 
 def test_a_torn_last_record_costs_that_record_only(parent):
     run = Run(parent, "concepts", seeds(20))()
-    (journal,) = (parent / "journal").iterdir()
+    (journal,) = (parent / "journal").glob("*.jsonl")
     journal.write_bytes(journal.read_bytes()[:-40])
     before = run.bytes()
     run()

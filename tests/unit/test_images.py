@@ -17,6 +17,8 @@ from lock_difference import difference
 ON_THE_HOST = {
     # fetch with the user's own tokens and configuration, which no container gets to see
     "fetch_model", "fetch_corpus", "fetch_benchmark",
+    # reads the user's own git repositories, wherever they lie, with the host's git
+    "mine_commits",
     # start containers themselves, with other walls than the workflow's own software has
     "build_sandbox", "validate_responses", "score_completions",
     # records what the host has

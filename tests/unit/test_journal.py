@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from selfalign.journal import Journal
+from selfalign.journal import Journal, used_file
 from selfalign.journal_batches import JournalBatches
 
 
@@ -28,7 +28,7 @@ def test_files_of_other_seed_ranges_are_not_read(tmp_path):
 
 def test_a_torn_record_is_passed_over_and_the_next_writer_begins_a_new_line(tmp_path):
     filled(tmp_path, "a", [("k1", {"n": 1}), ("k2", {"n": 2})])
-    (path,) = tmp_path.iterdir()
+    (path,) = tmp_path.glob("*.jsonl")
     path.write_bytes(path.read_bytes()[:-5])
     assert Journal(tmp_path, "a", ["00", "ff"]).load({"k1", "k2"}) == {"k1": {"n": 1}}
     filled(tmp_path, "a", [("k3", {"n": 3})])
@@ -38,7 +38,7 @@ def test_a_torn_record_is_passed_over_and_the_next_writer_begins_a_new_line(tmp_
 @pytest.mark.parametrize("garbage", [b"[]\n", b"null\n", b'{"key": 1}\n', b"\xff\xfe\n", b"\n"])
 def test_a_line_that_is_no_record_is_passed_over(tmp_path, garbage):
     filled(tmp_path, "a", [("k1", {"n": 1})])
-    (path,) = tmp_path.iterdir()
+    (path,) = tmp_path.glob("*.jsonl")
     path.write_bytes(garbage + path.read_bytes())
     assert Journal(tmp_path, "b", ["50"]).load({"k1"}) == {"k1": {"n": 1}}
 
@@ -46,6 +46,18 @@ def test_a_line_that_is_no_record_is_passed_over(tmp_path, garbage):
 def test_the_first_record_of_a_key_wins(tmp_path):
     filled(tmp_path, "a", [("k", {"n": 1}), ("k", {"n": 2})])
     assert Journal(tmp_path, "b", ["50"]).load({"k"}) == {"k": {"n": 1}}
+
+
+def test_a_job_that_ended_lists_what_it_used_and_a_killed_one_leaves_the_list_as_it_was(tmp_path):
+    filled(tmp_path, "a", [("k1", {"n": 1}), ("k2", {"n": 2})])
+    with Journal(tmp_path, "b", ["50"]) as journal:
+        journal.load({"k1", "k4"})
+        journal.append([("k3", {"n": 3})])
+    assert used_file(tmp_path, "b").read_text().split() == ["k1", "k3"]
+    with pytest.raises(KeyboardInterrupt), Journal(tmp_path, "b", ["50"]) as journal:
+        journal.append([("k5", {})])
+        raise KeyboardInterrupt
+    assert used_file(tmp_path, "b").read_text().split() == ["k1", "k3"]
 
 
 def test_lone_surrogates_survive(tmp_path):

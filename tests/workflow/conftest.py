@@ -15,6 +15,14 @@ def study(tmp_path, sandbox_image) -> Study:
 
 
 @pytest.fixture(scope="session")
+def finished(tmp_path_factory, sandbox_image) -> Study:
+    """The fake study run to its end. Several tests compare with it or copy it: look, don't touch."""
+    study = Study(tmp_path_factory.mktemp("finished"), FAKE_STUDY)
+    study.run()
+    return study
+
+
+@pytest.fixture(scope="session")
 def small_model(root) -> Path:
     """Folder of the real small model, which `make model` fetches from its mirror and converts."""
     model = Path(os.environ.get("SELFALIGN_SMALL_MODEL", root / "resources/models/qwen2.5-coder-0.5b"))

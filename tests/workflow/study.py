@@ -3,6 +3,7 @@
 import copy
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -41,6 +42,12 @@ FAKE_STUDY = {
     },
 }
 
+# What of a checkout a run reads.
+SOURCES = (
+    "Snakefile", "config.yaml", "containers", "envs", "pins", "profiles", "prompts", "recipes", "report", "rules",
+    "schemas", "scripts",
+)  # fmt: skip
+
 MEASURED = ("cpu_seconds", "peak_memory_mb")
 
 VERBS = ["count", "merge", "split", "rank", "pair", "trim", "fold", "group", "shift", "scale", "mirror", "chunk"]
@@ -66,6 +73,7 @@ class Study:
 
     def __init__(self, folder: Path, config: dict):
         self.folder, self.config = folder, copy.deepcopy(config)
+        self.root, self.preamble, self.arguments = ROOT, "", ()
         for number, (verb, noun) in enumerate((verb, noun) for noun in NOUNS for verb in VERBS):
             path = folder / "corpus" / noun / f"{verb}.py"
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -73,6 +81,20 @@ class Study:
         resources = folder / "resources"
         resources.mkdir()
         (resources / "sandbox").symlink_to(ROOT / "resources" / "sandbox")
+
+    def copy(self, folder: Path) -> "Study":
+        """The same study as it stands, results included, in another folder and with a checkout of its own."""
+        shutil.copytree(self.folder, folder / "study", symlinks=True)
+        for name in SOURCES:
+            source, target = self.root / name, folder / "checkout" / name
+            if source.is_dir():
+                shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(source, target)
+        other = copy.copy(self)
+        other.folder, other.root, other.config = folder / "study", folder / "checkout", copy.deepcopy(self.config)
+        return other
 
     def set(self, key: str, value) -> "Study":
         """Changes a dotted key."""
@@ -85,15 +107,18 @@ class Study:
 
     def command(self, *arguments: str, profile: str | None = None) -> list[str]:
         config = self.folder / "config.yaml"
-        config.write_text(yaml.safe_dump(self.config, sort_keys=False))
+        config.write_text(self.preamble + yaml.safe_dump(self.config, sort_keys=False))
         return [
-            sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(self.folder),
-            "--configfile", str(config), "--profile", profile or str(ROOT / "profiles" / "default"), "--cores", "2", *arguments,
+            sys.executable, "-m", "snakemake", "--snakefile", str(self.root / "Snakefile"), "--directory", str(self.folder),
+            "--configfile", str(config), "--profile", profile or str(self.root / "profiles" / "default"), "--cores", "2",
+            *self.arguments, *arguments,
         ]  # fmt: skip
 
-    def run(self, *arguments: str, env: dict | None = None, check: bool = True) -> subprocess.CompletedProcess:
+    def run(
+        self, *arguments: str, env: dict | None = None, cwd: Path = ROOT, check: bool = True
+    ) -> subprocess.CompletedProcess:
         done = subprocess.run(
-            self.command(*arguments), capture_output=True, text=True, cwd=ROOT, env={**os.environ, **(env or {})}
+            self.command(*arguments), capture_output=True, text=True, cwd=cwd, env={**os.environ, **(env or {})}
         )
         if check and done.returncode:
             raise AssertionError(

@@ -23,8 +23,10 @@ from selfalign.cluster.folder_lock import FolderLock
 from selfalign.cluster.records import unfinished_runs
 from selfalign.cluster.site import load_site
 from selfalign.errors import UserError
+from selfalign.io import remove_temporaries
 
-RUN_FOLDER = Path("results/run")
+RESULTS = Path("results")
+RUN_FOLDER = RESULTS / "run"
 TAIL_SECONDS = 3.0
 LOOKS = 3
 """Times `poll_seconds`: the longest pause between two looks at the queue."""
@@ -81,6 +83,8 @@ def _guarded(workflow: Any, slurm: bool) -> Iterator[None]:
         if lock.left_by:
             # Its holder is dead and so are its jobs; a start that were alive would have been refused above.
             shutil.rmtree(Path(".snakemake") / "locks", ignore_errors=True)
+        if workflow.execution_settings.lock:
+            remove_temporaries(RESULTS)
         settled = True
         os.environ[earlier.TOKEN] = lock.token
         with _fronted(records) if slurm else contextlib.nullcontext():

@@ -1,0 +1,150 @@
+"""What of the journal no current config refers to, and how to drop it.
+
+A record is referred to when the last complete job of a generator, candidate and shard of the config used it. That says
+nothing about a job that is yet to run: a stage with jobs ahead is left as it is, or an interrupted job would pay twice.
+"""
+
+import json
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from selfalign.io import atomic
+from selfalign.journal import USED_DIGITS, used_file
+
+STAGES = {
+    "generate_concepts": "concepts",
+    "generate_tasks": "tasks",
+    "generate_responses": "responses",
+    "validate_responses": "verdicts",
+    "generate_completions": "completions",
+}
+"""Name of the journal's folder, by the rule that writes it."""
+TRAINING = "training"
+
+
+@dataclass
+class Folder:
+    """A folder of the journal, with what is in it and what of that no config refers to.
+
+    `kept` says why the folder is left as it is, "" when it is not.
+    """
+
+    path: Path
+    records: int = 0
+    bytes: int = 0
+    dropped: int = 0
+    dropped_bytes: int = 0
+    kept: str = ""
+
+
+def writers(config: dict) -> dict[str, set[str]]:
+    """The writers of a resolved config's jobs, by folder below the journal."""
+    found: dict[str, set[str]] = {}
+    shards = shard_names(config["seeds"]["shards"])
+    for name, generator in config["generators"].items():
+        jobs = {f"{name}_{shard}" for shard in shards}
+        for folder in (*(f"{stage}/{generator['model']}" for stage in ("concepts", "tasks", "responses")), "verdicts"):
+            found.setdefault(folder, set()).update(jobs)
+    for candidate in {*config["checkpoints"], *(entry["model"] for entry in config["checkpoints"].values())}:
+        for benchmark, spec in config["evaluation"]["benchmarks"].items():
+            jobs = {f"{candidate}_{benchmark}_{shard}" for shard in shard_names(spec["shards"])}
+            found.setdefault(f"completions/{candidate}", set()).update(jobs)
+    return found
+
+
+def shard_names(count: int) -> list[str]:
+    return [f"{number}-of-{count}" for number in range(count)]
+
+
+def clean(journal: Path, configs: Iterable[dict], ahead: dict[str, int], remove: bool) -> Iterator[Folder]:
+    """Looks through the journal folder by folder.
+
+    Args:
+        journal: `results/.journal`.
+        configs: resolved; a record that one of them refers to stays.
+        ahead: jobs that are still to run, by rule.
+        remove: whether to drop what is not referred to. False: only say how much that is.
+    """
+    current: dict[str, set[str]] = {}
+    checkpoints: set[str] = set()
+    for config in configs:
+        checkpoints |= set(config["checkpoints"])
+        for folder, jobs in writers(config).items():
+            current.setdefault(folder, set()).update(jobs)
+    waiting = {stage: ahead[rule] for rule, stage in STAGES.items() if ahead.get(rule)}
+    for path in journal_folders(journal):
+        name = path.relative_to(journal).as_posix()
+        jobs = current.get(name, set())
+        stage = name.split("/")[0]
+        found = Folder(path)
+        missing = [writer for writer in sorted(jobs) if not used_file(path, writer).is_file()]
+        if stage in waiting:
+            found.kept = f"{waiting[stage]} jobs of this stage are still to run"
+        elif missing:
+            found.kept = f"job {missing[0]} left no list of what it used"
+        yield clean_folder(found, jobs, remove and not found.kept)
+    for path in sorted((journal / TRAINING).glob("*")):
+        yield clean_training(path, path.name in checkpoints, remove)
+
+
+def journal_folders(journal: Path) -> list[Path]:
+    """Folders with journal files: one a stage and model, one for all verdicts."""
+    folders = {path.parent for pattern in ("*/*.jsonl", "*/*/*.jsonl") for path in journal.glob(pattern)}
+    return sorted(folder for folder in folders if folder.relative_to(journal).parts[0] in STAGES.values())
+
+
+def clean_folder(found: Folder, jobs: set[str], remove: bool) -> Folder:
+    """Counts the records of a folder, all of them as referred to if `found.kept`; rewrites its files if `remove`."""
+    used: set[str] = set()
+    for writer in () if found.kept else jobs:
+        used.update(used_file(found.path, writer).read_text(encoding="ascii").split())
+    if remove:
+        for path in found.path.glob(".*.tmp"):
+            path.unlink()
+        for path in found.path.glob("*.used"):
+            if path.stem not in jobs:
+                path.unlink()
+    for path in sorted(found.path.glob("*.jsonl")):
+        before = found.dropped_bytes, found.dropped
+        kept = sum(1 for _ in _kept_lines(path, used, found))
+        if not remove or (found.dropped_bytes, found.dropped) == before:
+            continue
+        if not kept:
+            path.unlink()
+            continue
+        with atomic(path, "wb") as stream:
+            stream.writelines(_kept_lines(path, used, Folder(found.path)))
+    return found
+
+
+def _kept_lines(path: Path, used: set[str], found: Folder) -> Iterator[bytes]:
+    """The lines whose key is used, all if the folder is left as it is; adds all of them up in `found`."""
+    with open(path, "rb") as stream:
+        for line in stream:
+            try:
+                record = json.loads(line)
+                key = str(record["key"]) if "result" in record else ""
+            except (ValueError, TypeError, KeyError):
+                key = ""  # torn: of use to nobody
+            found.records += 1
+            found.bytes += len(line)
+            if found.kept or key[:USED_DIGITS] in used:
+                yield line
+            else:
+                found.dropped += 1
+                found.dropped_bytes += len(line)
+
+
+def clean_training(path: Path, current: bool, remove: bool) -> Folder:
+    """The work of a checkpoint whose training did not end; without a current config it can't go on."""
+    size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    found = Folder(path, records=1, bytes=size)
+    if current:
+        found.kept = "its training is still to end"
+    else:
+        found.dropped, found.dropped_bytes = 1, size
+        if remove:
+            shutil.rmtree(path)
+    return found
