@@ -44,7 +44,7 @@ plan: $(if $(PLANNER),,setup) ## what a study will cost (CONFIG=file, GPUS=n, JS
 
 test: setup cluster browser sandbox model lint ## set up, then check the code and run the tests (cluster-test apart)
 	@containers/build.sh workflow
-	@$(PYTEST) tests/unit tests/browser tests/security tests/workflow
+	@$(PYTEST) --numprocesses 2 --dist loadfile tests/unit tests/browser tests/security tests/workflow
 	@echo 'Not among these: the tests on a SLURM cluster. make cluster-test starts one here as root, or uses yours (SELFALIGN_SITE).'
 
 status: ## where a run is: stages, rows, failures, time left, from the files alone
