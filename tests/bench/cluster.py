@@ -19,7 +19,9 @@ def cpu_of_jobs(names: list[str]) -> float:
     """CPU seconds of the jobs of runs, by the accounting; 0 where there is none."""
     seconds = 0.0
     # Not -X: with it, the sum over a job's steps is left out.
-    for line in slurm("sacct", "--noheader", "--parsable2", "--format=JobID,TotalCPU", "--name", ",".join(names)).split():
+    for line in slurm(
+        "sacct", "--noheader", "--parsable2", "--format=JobID,TotalCPU", "--name", ",".join(names)
+    ).split():
         job, total = line.split("|")
         if "." in job:
             continue
