@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 from selfalign.adapter import run
-from selfalign.benchmarks.base import open_benchmark
+from selfalign.benchmarks.base import Benchmark, open_benchmark
 from selfalign.errors import UserError
 from selfalign.io import read_json, read_jsonl, write_json
 from selfalign.sandbox import Limits, Sandbox
@@ -55,6 +55,7 @@ def main(
     ) as sandbox:
         jobs = [(problem, answer) for problem in asked for answer in samples[problem["task_id"]]]
         outcomes = list(benchmark.score(sandbox, jobs))
+        unsolvable = failed_references(benchmark, sandbox, asked)
         used = sandbox.engine
     packages = read_json(image).get("packages", {})
     result = {
@@ -65,6 +66,7 @@ def main(
         "limit": limit,
         **summarise(asked, jobs, outcomes),
         **benchmark.figures(jobs, outcomes),
+        **unsolvable,
         "versions": {
             "scorer": benchmark.scorer(packages),
             "sandbox_image": read_json(image)["digest"],
@@ -94,6 +96,24 @@ def group_answers(problems: list[dict], answers: list[dict]) -> dict[str, list[d
             fix="delete the completions of this candidate and benchmark, and rerun",
         )
     return {task: sorted(items, key=lambda item: item["sample"]) for task, items in grouped.items()}
+
+
+def failed_references(benchmark: Benchmark, sandbox: Sandbox, problems: list[dict]) -> dict:
+    """`reference_failed`: of the problems whose own solution fails here the reason, by task id; nothing where none is asked.
+
+    Nobody can solve them in this image. They stay in the score as they are, as they do for everybody who scores.
+    """
+    references = benchmark.references(problems)
+    if not references:
+        return {}
+    failed = {
+        problem["task_id"]: f"{outcome['verdict']}: {outcome['reason']}"
+        for (problem, _), outcome in zip(references, benchmark.score(sandbox, references), strict=True)
+        if not outcome["passed"]
+    }
+    for task, reason in failed.items():
+        logger.warning("%s: the benchmark's own solution fails in this sandbox image: %s", task, reason)
+    return {"reference_failed": failed}
 
 
 def first_generated(answers: list[dict]) -> dict:

@@ -6,6 +6,7 @@ No script that generates or scores imports this registry: it opens the one modul
 """
 
 from selfalign.benchmarks import (
+    evoeval,
     humaneval,
     humaneval_plus,
     mbpp_plus,
@@ -18,5 +19,6 @@ BENCHMARKS: dict[str, Benchmark] = {
         humaneval,
         humaneval_plus,
         mbpp_plus,
+        evoeval,
     )
 }  # fmt: skip

@@ -29,7 +29,8 @@ class Benchmark:
         prefill: what the answer of a model that goes on with a text is begun with.
         stop: strings that end such an answer.
         preload: modules to import once in the sandbox, for workers that have the large libraries.
-        dated: whether its problems have dates, so that the config may ask for those of a window.
+        limits: of the scoring of one completion, where the sandbox's usual ones are lower.
+        proved: whether the benchmark's own solutions are scored too, to find problems that can't be solved in the image.
     """
 
     kind: str
@@ -39,7 +40,8 @@ class Benchmark:
     prefill = f"{FENCE}python\n"
     stop: tuple[str, ...] = (f"\n{FENCE}",)
     preload: tuple[str, ...] = ()
-    dated: ClassVar[bool] = False
+    limits: ClassVar[dict] = {}
+    proved: ClassVar[bool] = False
 
     @property
     def variants(self) -> tuple[str, ...]:
@@ -95,6 +97,10 @@ class Benchmark:
     def figures(self, jobs: list[Job], outcomes: list[dict]) -> dict:
         """Further figures of a result file, beside pass@k."""
         return {}
+
+    def references(self, problems: list[dict]) -> list[Job]:
+        """The benchmark's own solutions as completions, where they are to be scored too."""
+        return [(problem, {"solution": problem["canonical_solution"]}) for problem in problems] if self.proved else []
 
 
 def module_of(kind: str) -> str:
