@@ -40,7 +40,7 @@ def sandbox(sandbox_image):
 
 @pytest.fixture(autouse=True)
 def small_limits(monkeypatch):
-    for kind in ("evoeval",):
+    for kind in ("evoeval", "classeval", "canitedit"):
         monkeypatch.setattr(type(open_benchmark(kind)), "limits", SMALL)
 
 
@@ -130,3 +130,123 @@ def test_evoeval_its_own_solutions_pass(sandbox):
     )
     found = list(benchmark.score(sandbox, benchmark.references(problems)))
     assert [item["passed"] for item in found] == [True, False] and "nosuch" in found[1]["reason"]
+
+
+# --- ClassEval -------------------------------------------------------------------------------------------------------------
+
+STOCK_TESTS = """import unittest
+
+
+class StockTestAdd(unittest.TestCase):
+    def setUp(self):
+        self.stock = Stock()
+
+    def test_add(self):
+        self.assertEqual(self.stock.add("nut", 2), 2)
+
+    def test_add_twice(self):
+        self.stock.add("nut", 2)
+        self.assertEqual(self.stock.add("nut", 3), 5)
+
+
+class StockTestTake(unittest.TestCase):
+    def test_take_too_much(self):
+        with self.assertRaises(ValueError):
+            Stock().take("nut", 1)
+
+
+class StockTest(unittest.TestCase):
+    def test_whole(self):
+        stock = Stock()
+        stock.add("nut", 4)
+        self.assertEqual((stock.take("nut", 3), math.isclose(1, 1)), (1, True))
+
+
+if __name__ == "__main__":
+    unittest.main()
+"""
+STOCK = {
+    "task_id": "ClassEval_7",
+    "skeleton": "import math\nclass Stock:\n    def __init__(self): ...\n    def add(self, name, count): ...\n    def take(self, name, count): ...\n",
+    "test": STOCK_TESTS,
+    "import_statement": ["import math", "from collections import Counter"],
+    "class_name": "Stock",
+    "test_classes": ["StockTestAdd", "StockTestTake", "StockTest"],
+    "solution_code": "class Stock:\n    def __init__(self):\n        self.counts = Counter()\n\n"
+    "    def add(self, name, count):\n        self.counts[name] += count\n        return self.counts[name]\n\n"
+    "    def take(self, name, count):\n        if self.counts[name] < count:\n            raise ValueError(name)\n"
+    "        return self.add(name, -count)\n",
+}  # fmt: skip
+
+
+def test_classeval_scores_each_test_class_and_the_whole(sandbox):
+    (problem,) = rows_of("classeval", [STOCK])
+    right = STOCK["solution_code"]
+    answers = {
+        right: ("passed", 3, ""),
+        right.replace("raise ValueError(name)", "pass"): ("assertion_failed", 2, "StockTestTake"),
+        right.replace("ValueError(name)", "KeyError(name)"): ("error", 2, "StockTestTake"),
+        right.replace("+= count", "= count"): ("assertion_failed", 1, "StockTestAdd"),
+        right.replace("def take", "def give"): ("error", 1, "StockTestTake"),
+        right.replace("if self", "while self").replace("raise ValueError(name)", "pass"): (
+            "timeout",
+            2,
+            "StockTestTake",
+        ),
+        "class Other:\n    pass\n": ("error", 0, "StockTestAdd"),
+        "class Stock:\n    def (": ("syntax_error", 0, "StockTestAdd"),
+        "import os\nos._exit(0)\n": ("early_exit", 0, "StockTestAdd"),
+        right + "\nimport unittest\nunittest.TestCase.assertEqual = lambda *a: None\n": (
+            "forbidden",
+            0,
+            "StockTestAdd",
+        ),
+    }
+    found = outcomes(sandbox, "classeval", problem, list(answers))
+    assert [(item["verdict"], item["more"]["parts_passed"]) for item in found] == [
+        wanted[:2] for wanted in answers.values()
+    ]
+    assert all(item["reason"].startswith(wanted[2]) for item, wanted in zip(found, answers.values(), strict=True))
+    figures = open_benchmark("classeval").figures([], found[:2])
+    assert figures == {"parts": {"passed": 5, "of": 6, "share": 5 / 6}}
+
+
+def test_classeval_a_class_whose_library_is_not_in_the_image_is_named(sandbox):
+    benchmark = open_benchmark("classeval")
+    problems = rows_of("classeval", [STOCK, {**STOCK, "task_id": "ClassEval_8", "import_statement": ["import nosuch"]}])
+    found = list(benchmark.score(sandbox, benchmark.references(problems)))
+    assert [item["passed"] for item in found] == [True, False] and "No module named 'nosuch'" in found[1]["reason"]
+
+
+# --- CanItEdit -------------------------------------------------------------------------------------------------------------
+
+GREETING = {
+    "id": 3,
+    "name": "greeting",
+    "full_name": "3_greeting",
+    "before": "def greet(name):\n    return 'Hello ' + name\n",
+    "after": "def greet(name, loud=False):\n    text = 'Hello ' + name\n    return text.upper() if loud else text\n",
+    "tests": "### START TESTS ###\nif True:  # pragma: no cover\n    assert greet('Bo') == 'Hello Bo'\n    assert greet('Bo', loud=True) == 'HELLO BO'\n",
+    "instruction_descriptive": "Add an optional argument `loud` to `greet`, False by default; with it the text is in capitals.",
+    "instruction_lazy": "let greet be loud",
+    "taxonomy": {"change_kind": "adaptive", "libraries": [], "topic": "Language"},
+}  # fmt: skip
+
+
+def test_canitedit_runs_the_changed_program_with_the_hidden_tests(sandbox):
+    (problem,) = rows_of("canitedit", [GREETING], "lazy")
+    answers = {
+        GREETING["after"]: "passed",
+        GREETING["after"] + "if __name__ == '__main__':\n    print(greet('you'))\n": "passed",
+        GREETING["before"]: "error",
+        GREETING["after"].replace("upper", "lower"): "assertion_failed",
+        "": "error",
+        "def greet(name, loud=False)\n": "syntax_error",
+        "while True: pass\n": "timeout",
+        "raise SystemExit(0)\n": "early_exit",
+        "import nosuch\n" + GREETING["after"]: "error",
+    }
+    found = outcomes(sandbox, "canitedit", problem, list(answers))
+    assert [item["verdict"] for item in found] == list(answers.values())
+    figures = open_benchmark("canitedit").figures([(problem, {})] * len(found), found)
+    assert figures == {"by_change": {"adaptive": {"correct": 2, "completions": 9}}}

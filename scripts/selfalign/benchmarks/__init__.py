@@ -6,6 +6,8 @@ No script that generates or scores imports this registry: it opens the one modul
 """
 
 from selfalign.benchmarks import (
+    canitedit,
+    classeval,
     evoeval,
     humaneval,
     humaneval_plus,
@@ -20,5 +22,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         humaneval_plus,
         mbpp_plus,
         evoeval,
+        classeval,
+        canitedit,
     )
 }  # fmt: skip
