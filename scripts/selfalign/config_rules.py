@@ -53,6 +53,11 @@ def benchmarks_are_known(config: dict) -> Iterator[str]:
             yield f"{key}.variant is {spec['variant']!r}: kind {spec['kind']!r} wants one of {wanted}"
         elif not benchmark.variants and spec["variant"] is not None:
             yield f"{key}.variant is {spec['variant']!r}: kind {spec['kind']!r} has no variants"
+        window = [spec[end] for end in ("since", "until") if spec[end] is not None]
+        if benchmark and window and not benchmark.dated:
+            yield f"{key} has `since` or `until`: problems of kind {spec['kind']!r} have no dates"
+        elif window != sorted(window):
+            yield f"{key}.since is {window[0]}: after `until`, {window[1]}"
 
 
 def models_are_served(config: dict) -> Iterator[str]:

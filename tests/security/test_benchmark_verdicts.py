@@ -1,12 +1,16 @@
 """Benchmarks' own ways to score, on problems of our own in the official formats, in the real sandbox: for each way that an
 answer can be right or wrong, one that is."""
 
+import base64
 import json
+import pickle
+import zlib
 
 import pytest
 
 from selfalign.benchmarks.base import open_benchmark
 from selfalign.benchmarks.problems import parse_problems
+from selfalign.errors import UserError
 from selfalign.sandbox import Limits, Sandbox
 
 SMALL = {"cpu_seconds": 2, "wall_seconds": 120, "memory_mb": 1024}
@@ -40,7 +44,7 @@ def sandbox(sandbox_image):
 
 @pytest.fixture(autouse=True)
 def small_limits(monkeypatch):
-    for kind in ("evoeval", "classeval", "canitedit"):
+    for kind in ("evoeval", "classeval", "canitedit", "livecodebench"):
         monkeypatch.setattr(type(open_benchmark(kind)), "limits", SMALL)
 
 
@@ -250,3 +254,101 @@ def test_canitedit_runs_the_changed_program_with_the_hidden_tests(sandbox):
     assert [item["verdict"] for item in found] == list(answers.values())
     figures = open_benchmark("canitedit").figures([(problem, {})] * len(found), found)
     assert figures == {"by_change": {"adaptive": {"correct": 2, "completions": 9}}}
+
+
+# --- LiveCodeBench ---------------------------------------------------------------------------------------------------------
+
+
+def contest(public: list[tuple], hidden: list[tuple], function: str = "") -> dict:
+    """A problem in the dataset's format, its hidden tests packed as they are there."""
+    kind = "functional" if function else "stdin"
+    shown, packed = (
+        json.dumps([{"input": given, "output": wanted, "testtype": kind} for given, wanted in tests])
+        for tests in (public, hidden)
+    )
+    return {
+        "question_title": "Sums",
+        "question_content": "Print the sum and the mean of the numbers of each line.",
+        "platform": "leetcode" if function else "atcoder",
+        "question_id": "sums",
+        "contest_id": "week-1",
+        "contest_date": "2024-08-10T00:00:00",
+        "starter_code": "class Solution:\n    def sums(self, numbers: List[int]) -> List[int]:\n" if function else "",
+        "difficulty": "easy",
+        "public_test_cases": shown,
+        "private_test_cases": base64.b64encode(zlib.compress(pickle.dumps(packed))).decode(),
+        "metadata": json.dumps({"func_name": function} if function else {}),
+    }
+
+
+READ = """import sys
+for line in sys.stdin:
+    numbers = [int(word) for word in line.split()]
+    print(sum(numbers), sum(numbers) / len(numbers))
+"""
+
+
+def test_livecodebench_programs_read_real_standard_input(sandbox, monkeypatch):
+    monkeypatch.setattr("selfalign.benchmarks.livecodebench.TEST_SECONDS", 1)
+    (problem,) = rows_of(
+        "livecodebench", [contest([("1 2\n", "3 1.5\n")], [("4\n2 2\n", "4 4.0\n4 2\n"), ("9", "9 9")])]
+    )
+    answers = {
+        READ: "passed",
+        READ.replace("import sys", "import sys\nimport threading\ndef main():") .replace("\nfor", "\n  for")
+        .replace("\n    ", "\n      ") + "\nthreading.Thread(target=main).start()\n": "passed",
+        "def main():\n    while line := stdin.buffer.readline():\n        numbers = list(map(int, line.split()))\n"
+        "        print(sum(numbers), mean(numbers))\nif __name__ == '__main__':\n    main()\n    exit(0)\n": "passed",
+        READ + "print()\nprint('done')\n": "assertion_failed",
+        READ.replace("/ len(numbers)", "// len(numbers)"): "assertion_failed",
+        "while True:\n    print(*(n := list(map(int, input().split()))) and (sum(n), sum(n) / len(n)))\n": "error",
+        READ + "while True: pass\n": "timeout",
+        READ + "x = [0] * 10**10\n": "memory",
+        "print(1.5 3)": "syntax_error",
+        "import os\nos._exit(0)\n": "assertion_failed",
+        "import os\nos._exit(3)\n": "error",
+        "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)\n": "assertion_failed",
+        "": "assertion_failed",
+    }  # fmt: skip
+    found = outcomes(sandbox, "livecodebench", problem, list(answers))
+    assert [item["verdict"] for item in found] == list(answers.values()), [item["reason"] for item in found]
+
+
+def test_livecodebench_functions_are_called_with_json(sandbox, monkeypatch):
+    monkeypatch.setattr("selfalign.benchmarks.livecodebench.TEST_SECONDS", 1)
+    tests = [("[1, 2]\n3", "[4, 5]"), ("[]\n1", "[]")]
+    (problem,) = rows_of("livecodebench", [contest(tests[:1], tests[1:], "sums")])
+    method = "class Solution:\n    def sums(self, numbers: List[int], more: int) -> List[int]:\n        "
+    answers = {
+        method + "return [number + more for number in numbers]\n": "passed",
+        method + "return tuple(number + more for number in numbers)\n": "passed",
+        "def sums(numbers, more):\n    return list(map(lambda n: n + more, numbers))\n": "passed",
+        method + "return [number for number in numbers]\n": "assertion_failed",
+        method + "return {number + more for number in numbers}\n": "assertion_failed",
+        method + "return [4, 5] if numbers else None\n": "assertion_failed",
+        method + "return numbers[0]\n": "assertion_failed",
+        method + "return [number / 0 for number in numbers]\n": "error",
+        method + "while True: pass\n": "timeout",
+        method + "return [\n": "syntax_error",
+        method.replace("sums", "total") + "return 0\n": "error",
+        method + "import os; os._exit(0)\n": "early_exit",
+        method + "raise SystemExit(0)\n": "early_exit",
+    }
+    found = outcomes(sandbox, "livecodebench", problem, list(answers))
+    assert [item["verdict"] for item in found] == list(answers.values()), [item["reason"] for item in found]
+
+
+class Bomb:
+    """A pickle of it would run a command."""
+
+    def __reduce__(self):
+        return print, ("unpickled",)
+
+
+def test_livecodebench_a_pickle_of_anything_but_text_is_refused_in_the_sandbox_too(sandbox):
+    (problem,) = rows_of("livecodebench", [contest([("1", "1 1")], [("2", "2 2")])])
+    for thing, why in ((Bomb(), "builtins.print is no text"), (["1"], "TypeError"), ('[{"input": "1"}]', "'output'")):
+        packed = base64.b64encode(zlib.compress(pickle.dumps(thing))).decode()
+        spoilt = {**problem, "test_cases": {**problem["test_cases"], "private": packed}}
+        with pytest.raises(UserError, match=f"hidden tests of sums can't be read: .*{why}"):
+            outcomes(sandbox, "livecodebench", spoilt, [READ])

@@ -11,6 +11,7 @@ from selfalign.benchmarks import (
     evoeval,
     humaneval,
     humaneval_plus,
+    livecodebench,
     mbpp_plus,
 )
 from selfalign.benchmarks.base import Benchmark
@@ -24,5 +25,6 @@ BENCHMARKS: dict[str, Benchmark] = {
         evoeval,
         classeval,
         canitedit,
+        livecodebench,
     )
 }  # fmt: skip

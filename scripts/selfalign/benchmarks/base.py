@@ -29,6 +29,7 @@ class Benchmark:
         prefill: what the answer of a model that goes on with a text is begun with.
         stop: strings that end such an answer.
         preload: modules to import once in the sandbox, for workers that have the large libraries.
+        dated: whether rows have a `date`, so that the config may ask for those of a window.
         limits: of the scoring of one completion, where the sandbox's usual ones are lower.
         proved: whether the benchmark's own solutions are scored too, to find problems that can't be solved in the image.
     """
@@ -40,6 +41,7 @@ class Benchmark:
     prefill = f"{FENCE}python\n"
     stop: tuple[str, ...] = (f"\n{FENCE}",)
     preload: tuple[str, ...] = ()
+    dated: ClassVar[bool] = False
     limits: ClassVar[dict] = {}
     proved: ClassVar[bool] = False
 

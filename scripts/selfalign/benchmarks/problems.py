@@ -16,7 +16,8 @@ def parse_problems(name: str, spec: dict, text: bytes, where: str) -> list[dict]
 
     Args:
         name: the benchmark's name in the config.
-        spec: `kind`, `variant` where it has some, and `problems` where another number than the benchmark's own is wanted.
+        spec: `kind`, `variant` where it has some, `since` and `until` for those of a window of time, and `problems` where
+            another number than the benchmark's own is wanted.
         text: JSON Lines, a JSON list, or Parquet, in the benchmark's own format.
         where: the source, for messages.
 
@@ -40,7 +41,27 @@ def parse_problems(name: str, spec: dict, text: bytes, where: str) -> list[dict]
     if len(set(ids)) != len(ids):
         twice = next(task for task in ids if ids.count(task) > 1)
         raise UserError(f"the problem {twice!r} is there twice", where=where, fix="fetch the original file")
-    return rows
+    return within(rows, spec, where)
+
+
+def within(rows: list[dict], spec: dict, where: str) -> list[dict]:
+    """The rows of the window from `since` to `until` (days, both included), where the config asks for one.
+
+    Raises:
+        UserError: no problem is of that time.
+    """
+    since, until = spec.get("since"), spec.get("until")
+    if not since and not until:
+        return rows
+    found = [row for row in rows if (since or "") <= row["date"] <= (until or "9999")]
+    if not found:
+        first, last = (choose(row["date"] for row in rows) for choose in (min, max))
+        raise UserError(
+            f"no problem is of the time from {since or 'the first'} to {until or 'the last'}",
+            where=where,
+            fix=f"set `since` and `until` so that they meet the file's problems, which are of {first} to {last}",
+        )
+    return found
 
 
 def _fields(benchmark: Benchmark, variant: str | None, text: bytes, where: str):
