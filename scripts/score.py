@@ -62,6 +62,7 @@ def main(
         "candidate": candidate,
         "benchmark": rows[0]["benchmark"],
         "kind": benchmark.kind,
+        **({"variant": rows[0]["variant"]} if "variant" in rows[0] else {}),
         "of": len(rows),
         "limit": limit,
         **summarise(asked, jobs, outcomes),

@@ -8,9 +8,12 @@ import zlib
 
 import pytest
 
+import fetch_benchmark
+import score
 from selfalign.benchmarks.base import open_benchmark
 from selfalign.benchmarks.problems import parse_problems
 from selfalign.errors import UserError
+from selfalign.io import read_json, read_jsonl, write_jsonl
 from selfalign.sandbox import Limits, Sandbox
 
 SMALL = {"cpu_seconds": 2, "wall_seconds": 120, "memory_mb": 1024}
@@ -352,3 +355,38 @@ def test_livecodebench_a_pickle_of_anything_but_text_is_refused_in_the_sandbox_t
         spoilt = {**problem, "test_cases": {**problem["test_cases"], "private": packed}}
         with pytest.raises(UserError, match=f"hidden tests of sums can't be read: .*{why}"):
             outcomes(sandbox, "livecodebench", spoilt, [READ])
+
+
+# --- from a file to a result -----------------------------------------------------------------------------------------------
+
+
+def test_from_the_file_to_the_result(tmp_path, sandbox_image):
+    """Two kinds with the scripts of the workflow: what they add to a result, problems that nobody can solve among it."""
+    broken = {**GREETING, "full_name": "4_broken", "after": "import nosuch\n"}
+    solved = {**contest([("1", "1 1")], [("2 4", "6 3")]), "private_test_cases": "[]"}
+    files = {"canitedit": ("lazy", [GREETING, broken]), "livecodebench": ("v6", [solved])}
+    solutions = {"3_greeting": GREETING["after"], "4_broken": "import nosuch\n", "sums": READ}
+    results = {}
+    for kind, (variant, records) in files.items():
+        source, rows, answers, result = (tmp_path / f"{kind}.{name}" for name in ("json", "rows", "answers", "result"))
+        source.write_text(json.dumps(records))
+        spec = {"kind": kind, "variant": variant, "problems": len(records), "source": {"path": str(source)}}
+        fetch_benchmark.main(kind, spec, str(rows))
+        answer = {"sample": 0, "truncated": False}
+        write_jsonl(
+            answers,
+            ({**answer, "task_id": row["task_id"], "solution": solutions[row["task_id"]]} for row in read_jsonl(rows)),
+        )
+        score.main(
+            problems=str(rows), completions=[str(answers)], image=str(sandbox_image / "image.json"), limits=SMALL,
+            engine="auto", require="standard", limit=None, threads=2, output=str(result), candidate="m",
+        )  # fmt: skip
+        results[kind] = read_json(result)
+    edited, contested = results.values()
+    assert (edited["correct"], edited["of"], edited["variant"]) == (1, 2, "lazy")
+    assert list(edited["reference_failed"]) == ["4_broken"] and "nosuch" in edited["reference_failed"]["4_broken"]
+    assert edited["by_change"] == {"adaptive": {"correct": 1, "completions": 2}}
+    assert contested["pass_at_1"] == 1, contested["per_problem"]
+    assert contested["dates"] == ["2024-08-10", "2024-08-10"]
+    assert contested["by_difficulty"] == {"easy": {"correct": 1, "completions": 1}}
+    assert "reference_failed" not in contested

@@ -10,12 +10,11 @@ Facts of the dataset nuprl/CanItEdit and of nuprl/CanItEdit (benchmark/generate_
 There is no package of it; its own evaluator runs in MultiPL-E's container.
 """
 
-from collections import Counter
 from typing import ClassVar
 
 from selfalign.benchmarks.asking import last_python_block, python_fence
 from selfalign.benchmarks.base import Benchmark
-from selfalign.benchmarks.scoring import run_tests
+from selfalign.benchmarks.scoring import counts_by, run_tests
 
 REQUEST = "Change the program below as the instruction says. Answer with the whole changed program in one code block."
 
@@ -61,10 +60,7 @@ class CanItEdit(Benchmark):
 
     def figures(self, jobs, outcomes):
         """`by_change`: completions and right ones by the kind of change (corrective, adaptive, perfective)."""
-        kinds = [problem["change_kind"] or "not said" for problem, _ in jobs]
-        right = Counter(kind for kind, outcome in zip(kinds, outcomes, strict=True) if outcome["passed"])
-        counts = sorted(Counter(kinds).items())
-        return {"by_change": {kind: {"correct": right[kind], "completions": count} for kind, count in counts}}
+        return {"by_change": counts_by("change_kind", jobs, outcomes)}
 
 
 BENCHMARK = CanItEdit()

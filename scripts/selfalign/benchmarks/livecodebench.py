@@ -25,7 +25,7 @@ from typing import ClassVar
 import selfalign.benchmarks.livecodebench_scoring as scorer
 from selfalign.benchmarks.asking import last_defining, last_python_block, python_fence
 from selfalign.benchmarks.base import Benchmark
-from selfalign.benchmarks.scoring import at_least
+from selfalign.benchmarks.scoring import at_least, counts_by
 from selfalign.errors import UserError
 
 PROGRAM = (
@@ -110,6 +110,11 @@ class LiveCodeBench(Benchmark):
                 )
             verdict = WORDS.get(kind, result.verdict) if result.verdict == "error" else result.verdict
             yield {"passed": result.passed, "verdict": verdict, "reason": result.reason}
+
+    def figures(self, jobs, outcomes):
+        """`dates`: first and last day of the problems; `by_difficulty`: completions and right ones."""
+        days = [problem["date"] for problem, _ in jobs]
+        return {"dates": [min(days), max(days)], "by_difficulty": counts_by("difficulty", jobs, outcomes)}
 
     def scorer(self, packages):
         return f"LiveCodeBench's rules, {TEST_SECONDS} CPU seconds a test"

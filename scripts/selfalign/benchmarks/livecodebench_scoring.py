@@ -165,6 +165,12 @@ def output_of(code, text, seconds):
         return stream.read().decode("utf-8", "replace")
 
 
+def lower(kind, value):
+    """Lowers a limit, which may be lower already."""
+    hard = resource.getrlimit(kind)[1]
+    resource.setrlimit(kind, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
+
+
 def become(code, seconds):
     """In the child: the program, as if it had been started. Does not return."""
     status = 1
@@ -179,8 +185,8 @@ def become(code, seconds):
             for number in (1, 2)
         )
         os.closerange(3, 256)
-        resource.setrlimit(resource.RLIMIT_CPU, (seconds, resource.getrlimit(resource.RLIMIT_CPU)[1]))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (OUTPUT_BYTES, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+        lower(resource.RLIMIT_CPU, seconds)
+        lower(resource.RLIMIT_FSIZE, OUTPUT_BYTES)
         signal.signal(signal.SIGXCPU, signal.SIG_DFL)
         signal.alarm(CLOCK * seconds)
         program = type(sys)("__main__")

@@ -1,6 +1,6 @@
 """Problems of the benchmarks in one form.
 
-A row: `id`, `benchmark` (its name in the config), `kind`, `task_id`, `prompt`, `entry_point`, `canonical_solution`,
+A row: `id`, `benchmark` (its name in the config), `kind`, `variant` (of a kind that has some), `task_id`, `prompt`, `entry_point`, `canonical_solution`,
 `tests` (a text that checks the entry point; empty where something else does it), `decontaminate` (further texts that
 training data must not repeat), and what its kind of benchmark adds.
 """
@@ -26,7 +26,13 @@ def parse_problems(name: str, spec: dict, text: bytes, where: str) -> list[dict]
     """
     benchmark, variant = open_benchmark(spec["kind"]), spec.get("variant")
     rows = [
-        {"id": row_id("problem", name, fields["task_id"]), "benchmark": name, "kind": benchmark.kind, **fields}
+        {
+            "id": row_id("problem", name, fields["task_id"]),
+            "benchmark": name,
+            "kind": benchmark.kind,
+            **({"variant": variant} if variant else {}),
+            **fields,
+        }
         for fields in _fields(benchmark, variant, text, where)
     ]
     wanted = spec.get("problems") or benchmark.size(variant)

@@ -1,5 +1,6 @@
 """Completions to outcomes, in the sandbox: by a benchmark's own tests, or by EvalPlus."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 from selfalign.benchmarks.base import Job
@@ -39,6 +40,14 @@ def run_tests(sandbox: Sandbox, jobs: list[Job], limits: dict | None = None, **m
 def at_least(sandbox: Sandbox, limits: dict) -> dict:
     """Limits for a request: those given, or the sandbox's own where they are higher."""
     return {key: max(value, sandbox.limits.as_dict()[key]) for key, value in limits.items()}
+
+
+def counts_by(field: str, jobs: list[Job], outcomes: list[dict]) -> dict[str, dict]:
+    """Completions and right ones by what the problems have in a field."""
+    kinds = [str(problem.get(field) or "not said") for problem, _ in jobs]
+    right = Counter(kind for kind, outcome in zip(kinds, outcomes, strict=True) if outcome["passed"])
+    counts = sorted(Counter(kinds).items())
+    return {kind: {"correct": right[kind], "completions": count} for kind, count in counts}
 
 
 def run_evalplus(sandbox: Sandbox, jobs: list[Job], dataset: str = "humaneval") -> Iterator[dict]:
