@@ -39,7 +39,9 @@ def _ee_kind(value):
 
 
 def _ee_near(one, other):
-    return one == other or (one != one and other != other) or abs(one - other) <= 1e-6 + 1e-5 * abs(other)
+    if one == other or (one != one and other != other):
+        return True
+    return abs(other) != float("inf") and abs(one - other) <= 1e-6 + 1e-5 * abs(other)
 
 
 def _ee_same(one, other):
