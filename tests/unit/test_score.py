@@ -63,7 +63,7 @@ def test_seeds_are_left_out_of_how_completions_were_made():
 
 
 def evalplus_facts(base: str, plus: str, **more) -> dict:
-    counts = {f"evalplus_{part}": STATUSES.index(status) for part, status in (("base", base), ("plus", plus))}
+    counts = {f"score_{part}": STATUSES.index(status) for part, status in (("base", base), ("plus", plus))}
     return {"report": {"state": "end"}, "proved": True, "counts": counts, "killed": None, "stderr_tail": "", **more}
 
 

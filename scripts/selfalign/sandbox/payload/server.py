@@ -44,7 +44,7 @@ def preload(names: Iterable[str]) -> list[str]:
 
 def wants_libraries(request: dict) -> bool:
     texts = (request.get("solution", ""), request.get("tests", ""))
-    return request.get("kind") == "evalplus" or any(map(_NAMES_LIBRARY.search, texts))
+    return bool(request.get("kind")) or any(map(_NAMES_LIBRARY.search, texts))
 
 
 class Hand:
