@@ -16,7 +16,7 @@ def main(name: str, spec: dict, output: str) -> None:
 
     Args:
         name: the benchmark's name in the config.
-        spec: `kind` ("humaneval", "humaneval-plus", "mbpp-plus") and `source`.
+        spec: `kind` (see docs/benchmarks.md), `source`, and `variant` for a kind that has some.
         output: JSON Lines file.
     """
     source = spec["source"]

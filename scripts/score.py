@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 from selfalign.adapter import run
-from selfalign.benchmarks.scoring import EVALPLUS_MODULES, run_evalplus, run_tests
+from selfalign.benchmarks.base import open_benchmark
 from selfalign.errors import UserError
 from selfalign.io import read_json, read_jsonl, write_json
 from selfalign.sandbox import Limits, Sandbox
@@ -49,27 +49,24 @@ def main(
     asked = rows[:limit]
     answers = [row for path in completions for row in read_jsonl(path)]
     samples = group_answers(asked, answers)
-    kind = rows[0]["kind"]
-    preload = () if kind == "humaneval" else EVALPLUS_MODULES
+    benchmark = open_benchmark(rows[0]["kind"])
     with Sandbox.open(
-        Path(image).parent, Limits(**limits), engine, threads, require=require, preload=preload
+        Path(image).parent, Limits(**limits), engine, threads, require=require, preload=benchmark.preload
     ) as sandbox:
-        score = run_tests if kind == "humaneval" else run_evalplus
         jobs = [(problem, answer) for problem in asked for answer in samples[problem["task_id"]]]
-        outcomes = list(score(sandbox, jobs))
+        outcomes = list(benchmark.score(sandbox, jobs))
         used = sandbox.engine
     packages = read_json(image).get("packages", {})
     result = {
         "candidate": candidate,
         "benchmark": rows[0]["benchmark"],
-        "kind": kind,
+        "kind": benchmark.kind,
         "of": len(rows),
         "limit": limit,
         **summarise(asked, jobs, outcomes),
+        **benchmark.figures(jobs, outcomes),
         "versions": {
-            "scorer": "check(candidate)"
-            if kind == "humaneval"
-            else f"evalplus {packages.get('evalplus')}, HumanEval/32 mended",
+            "scorer": benchmark.scorer(packages),
             "sandbox_image": read_json(image)["digest"],
             "sandbox_engine": used,
             "harness": harness_version(),
@@ -112,12 +109,12 @@ def summarise(problems: list[dict], jobs: list[tuple[dict, dict]], outcomes: lis
     Args:
         problems: those that were asked.
         jobs: (problem, answer) pairs.
-        outcomes: for each job `passed`, `verdict`, and for EvalPlus `base_passed` and `base_verdict`.
+        outcomes: for each job `passed`, `verdict`, where a part of the tests is scored by itself too (EvalPlus)
+            `base_passed` and `base_verdict`, and what the benchmark adds to the problem's line (`more`).
 
     Returns:
         `problems`, `samples` (a problem), `correct`, `pass_at_1`, `pass_at_k`, `interval95`, `interval_method`,
-        `truncated` (completions that hit the token limit), `verdicts` (counts), `per_problem`, and for EvalPlus
-        `base` with the scores on the base tests alone.
+        `truncated` (completions that hit the token limit), `verdicts` (counts), `per_problem`, and `base` with the scores on the base tests alone.
     """
     per_problem = {problem["task_id"]: [] for problem in problems}
     for (problem, answer), outcome in zip(jobs, outcomes, strict=True):
@@ -150,7 +147,7 @@ def _per_problem(task: str, items: list[dict]) -> dict:
     if "base_passed" in items[0]:
         line |= {"base_passed": items[0]["base_passed"], "base_verdict": items[0]["base_verdict"]}
         line["base_correct"] = sum(item["base_passed"] for item in items)
-    return line
+    return line | items[0].get("more", {})
 
 
 def scores(counts: list[tuple[int, int]]) -> dict:

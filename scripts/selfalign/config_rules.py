@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from selfalign import config_methods
+from selfalign.benchmarks import BENCHMARKS
 from selfalign.candidates import candidates, model_of
 from selfalign.methods.base import SECTIONS
 
@@ -40,6 +41,18 @@ def names_exist(config: dict) -> Iterator[str]:
     for name in config["evaluation"]["models"]:
         if name not in config["models"]:
             yield _unknown("evaluation.models", name, "models", config["models"])
+
+
+def benchmarks_are_known(config: dict) -> Iterator[str]:
+    for name, spec in config["evaluation"]["benchmarks"].items():
+        key, benchmark = f"evaluation.benchmarks.{name}", BENCHMARKS.get(spec["kind"])
+        if benchmark is None:
+            yield f"{key}.kind is {spec['kind']!r}: one of {', '.join(BENCHMARKS)} is wanted"
+        elif benchmark.variants and spec["variant"] not in benchmark.variants:
+            wanted = ", ".join(benchmark.variants)
+            yield f"{key}.variant is {spec['variant']!r}: kind {spec['kind']!r} wants one of {wanted}"
+        elif not benchmark.variants and spec["variant"] is not None:
+            yield f"{key}.variant is {spec['variant']!r}: kind {spec['kind']!r} has no variants"
 
 
 def models_are_served(config: dict) -> Iterator[str]:
@@ -169,6 +182,7 @@ def trials_feed_what_asks_for_them(config: dict) -> Iterator[str]:
 
 FIRST_RULES: tuple[Rule, ...] = (
     names_exist,
+    benchmarks_are_known,
     config_methods.methods_have_what_they_need,
 )
 RULES: tuple[Rule, ...] = (

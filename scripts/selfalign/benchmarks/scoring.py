@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from selfalign.benchmarks.base import Job
 from selfalign.errors import InfrastructureError, UserError
 from selfalign.sandbox import Sandbox
 from selfalign.sandbox.payload.evalplus_job import STATUSES
@@ -10,9 +11,6 @@ from selfalign.sandbox.verdicts import printable
 EVALPLUS_MODULES = ("evalplus.eval", "evalplus.gen.util")
 """Imported once in the container."""
 
-DATASETS = {"humaneval-plus": "humaneval", "mbpp-plus": "mbpp"}
-"""Kind -> EvalPlus's name of it."""
-
 INPUT_SECONDS = 20.0
 """Least wall-clock limit of one input. EvalPlus's own 1 s (4 s as used by many) flips verdicts on a busy machine."""
 REFERENCE_FACTOR = 10.0
@@ -20,23 +18,26 @@ REFERENCE_FACTOR = 10.0
 JOB_LIMITS = {"cpu_seconds": 600, "wall_seconds": 1800, "memory_mb": 8192}
 """Of one completion with all its inputs and the reference's run: far above what a right one needs."""
 
-Job = tuple[dict, dict]
-"""A problem's row and a completion's row."""
-
 OUTSIDE = {"cpu": "timeout", "wall": "timeout", "memory": "memory", "output": "output_limit", "forbidden": "forbidden"}
 
 
-def run_tests(sandbox: Sandbox, jobs: list[Job]) -> Iterator[dict]:
-    """Outcomes by the benchmark's `check(candidate)`; the module is not `__main__`, as in the benchmark's own runner."""
-    requests = (
-        {"solution": answer["solution"], "tests": problem["tests"], "module": "candidate"} for problem, answer in jobs
-    )
+def run_tests(sandbox: Sandbox, jobs: list[Job], **more) -> Iterator[dict]:
+    """Outcomes by each problem's `tests`, run after the solution in one namespace.
+
+    Args:
+        more: for the sandbox's requests: `module`, the name that the text runs under where it shall not be `__main__`,
+            `limits`, `libraries` (see :meth:`selfalign.sandbox.Sandbox.judged`).
+    """
+    requests = ({"solution": answer["solution"], "tests": problem["tests"], **more} for problem, answer in jobs)
     for result in sandbox.judged(requests):
         yield {"passed": result.passed, "verdict": result.verdict, "reason": result.reason}
 
 
-def run_evalplus(sandbox: Sandbox, jobs: list[Job]) -> Iterator[dict]:
+def run_evalplus(sandbox: Sandbox, jobs: list[Job], dataset: str = "humaneval") -> Iterator[dict]:
     """Outcomes by EvalPlus's functions; a problem is solved when base and extra tests are passed.
+
+    Args:
+        dataset: EvalPlus's name of the benchmark, by which it compares outputs.
 
     Raises:
         UserError: the image lacks EvalPlus.
@@ -46,7 +47,7 @@ def run_evalplus(sandbox: Sandbox, jobs: list[Job]) -> Iterator[dict]:
     requests = (
         {
             "kind": "evalplus",
-            "dataset": DATASETS[problem["kind"]],
+            "dataset": dataset,
             "problem": problem["evalplus"],
             "solution": answer["solution"],
             "input_seconds": INPUT_SECONDS,

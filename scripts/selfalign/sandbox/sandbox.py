@@ -122,9 +122,13 @@ class Sandbox:
         """Verdicts on requests that are run as they are, without a look at their texts first.
 
         Args:
-            requests: `solution`, `tests`, and, where the text shall not be `__main__`, its `module` name.
+            requests: `solution`, `tests`, and, where they differ from the usual, `module` (the name that the text runs
+                under, for `__main__`), `limits` (some of them), `libraries` (True for a worker that has the large
+                libraries and :attr:`Policy.preload`, whatever the texts name).
         """
-        return (judge(answer, self.limits.as_dict()) for answer in self.exchange(requests))
+        limits: deque[dict] = deque()
+        answers = self.exchange(_noting(requests, limits))
+        return (judge(answer, {**self.limits.as_dict(), **limits.popleft()}) for answer in answers)
 
     def exchange(self, requests: Iterable[dict]) -> Iterator[dict]:
         """Sends requests to the workers and gives the facts about them in the order of the requests.
@@ -262,6 +266,13 @@ class Sandbox:
 
     def __exit__(self, *exc) -> None:
         self.close()
+
+
+def _noting(requests: Iterable[dict], limits: deque[dict]) -> Iterator[dict]:
+    """The requests; what limits of its own each has is kept, in order."""
+    for request in requests:
+        limits.append(request.get("limits", {}))
+        yield request
 
 
 def _tasks_of_user() -> int:
