@@ -6,6 +6,8 @@ No script that generates or scores imports this registry: it opens the one modul
 """
 
 from selfalign.benchmarks import (
+    bigcodebench,
+    ds_1000,
     humaneval,
     humaneval_plus,
     mbpp_plus,
@@ -18,5 +20,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         humaneval,
         humaneval_plus,
         mbpp_plus,
+        bigcodebench,
+        ds_1000,
     )
 }  # fmt: skip
