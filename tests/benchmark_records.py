@@ -175,3 +175,34 @@ def write_parquet(path: Path, records: list[dict]) -> Path:
 
     parquet.write_table(pyarrow.Table.from_pylist(records), path)
     return path
+
+
+SUM_SLOW = "def sum_to(n):\n    total = 0\n    for i in range(n + 1):\n        for _ in range(i):\n            total += 1\n    return total\n"
+SUM_MEDIUM = "def sum_to(n):\n    total = 0\n    for i in range(n + 1):\n        total += i\n    return total\n"
+SUM_FAST = "def sum_to(n):\n    return n * (n + 1) // 2\n"
+
+
+def evalperf(task_id: str = "HumanEval/900", **changes) -> dict:
+    """Three references from slow to fast, each hundreds of times as fast as the one before."""
+    return {
+        "task_id": task_id,
+        "entry_point": "sum_to",
+        "reference": [SUM_SLOW, SUM_MEDIUM, SUM_FAST],
+        "pe_input": "[[600]]",
+        "scores": [20.0, 60.0, 100.0],
+        **changes,
+    }
+
+
+def evalplus(task_id: str = "HumanEval/900", **changes) -> dict:
+    """The problem in EvalPlus's format that the references solve."""
+    return {
+        "task_id": task_id,
+        "prompt": 'def sum_to(n):\n    """Sum of the integers from 1 to n."""\n',
+        "entry_point": "sum_to",
+        "canonical_solution": "    return n * (n + 1) // 2\n",
+        "base_input": [[3], [0]],
+        "plus_input": [[10], [100]],
+        "atol": 0,
+        **changes,
+    }

@@ -53,6 +53,9 @@ def benchmarks_are_known(config: dict) -> Iterator[str]:
             yield f"{key}.variant is {spec['variant']!r}: kind {spec['kind']!r} wants one of {wanted}"
         elif not benchmark.variants and spec["variant"] is not None:
             yield f"{key}.variant is {spec['variant']!r}: kind {spec['kind']!r} has no variants"
+        if benchmark is not None and bool(benchmark.borrows) != bool(spec["tests"]):
+            wants = "borrows the tests of others" if benchmark.borrows else "has tests of its own"
+            yield f"{key}.tests has {len(spec['tests'])} files: kind {spec['kind']!r} {wants}"
 
 
 def models_are_served(config: dict) -> Iterator[str]:

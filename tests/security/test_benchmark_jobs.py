@@ -98,6 +98,7 @@ def test_cpu_time_of_solutions_and_references(sandbox):
         references=[SLOW, FAST],
         solutions=[FAST, SLOW, "def fib(n):\n    raise ValueError\n", "def fib(n):\n    while True: pass\n", "def g("],
         rounds=2,
+        short_rounds=4,
         run_seconds=1,
     )
     told = facts["report"]["told"]
@@ -119,6 +120,7 @@ def test_a_solution_that_spoils_its_input_spoils_no_other(sandbox):
         references=[spoils, needs],
         solutions=[needs],
         rounds=2,
+        short_rounds=4,
         run_seconds=5,
     )
     assert None not in facts["report"]["told"]["references"] + facts["report"]["told"]["solutions"]

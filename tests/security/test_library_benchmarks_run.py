@@ -112,3 +112,24 @@ def test_a_completion_that_takes_all_time_or_memory_fails_alone(tmp_path: Path, 
     found = [records.bigcodebench(number) for number in range(3)]
     told = result(tmp_path, sandbox_image, "bigcodebench", found, answers, variant="complete")
     assert verdicts(told)[0] == "timeout" and verdicts(told)[1] in ("memory", "error") and verdicts(told)[2] == "passed"
+
+
+def test_evalperf(tmp_path: Path, sandbox_image):
+    """Right or wrong by EvalPlus's tests, and as fast as which reference; thousands of times lie between these."""
+    tasks = ["HumanEval/900", "Mbpp/901", "HumanEval/902", "HumanEval/903", "Mbpp/904"]
+    tests = records.write_jsonl(tmp_path / "tests.jsonl", [records.evalplus(task) for task in tasks])
+    slower = records.SUM_SLOW.replace("range(i)", "range(4 * i)").replace("return total", "return total // 4")
+    answers = [records.SUM_FAST, records.SUM_MEDIUM, slower, records.SUM_FAST.replace("+ 1", "- 1"), "def sum_to("]
+    told = result(
+        tmp_path,
+        sandbox_image,
+        "evalperf",
+        [records.evalperf(task) for task in tasks],
+        answers,
+        tests=[{"path": str(tests)}],
+    )
+    assert verdicts(told) == ["passed", "passed", "passed", "assertion_failed", "assertion_failed"]
+    speeds = [line["speed"]["dps"] for line in told["per_problem"] if "speed" in line]
+    assert speeds == [100.0, 60.0, 0.0]
+    assert (told["speed"]["problems_measured"], told["speed"]["least_correct"]) == (3, 1)
+    assert told["speed"]["dps_cpu_time"] == pytest.approx(160 / 3) and told["speed"]["references_failed"] == 0

@@ -8,6 +8,7 @@ No script that generates or scores imports this registry: it opens the one modul
 from selfalign.benchmarks import (
     bigcodebench,
     ds_1000,
+    evalperf,
     humaneval,
     humaneval_plus,
     mbpp_plus,
@@ -22,5 +23,6 @@ BENCHMARKS: dict[str, Benchmark] = {
         mbpp_plus,
         bigcodebench,
         ds_1000,
+        evalperf,
     )
 }  # fmt: skip

@@ -15,6 +15,7 @@ import struct
 import time
 
 SECONDS = struct.Struct("d")
+SHORT_SECONDS = 0.02
 TICKS_SECONDS = 0.02
 """By how much a process's clock may be ahead of its only thread's, for want of a tick."""
 
@@ -24,28 +25,21 @@ def measure_all(request: dict, counters: dict, told: dict) -> None:
 
     Args:
         request: `task_id`, `entry_point`, `input` (arguments as in EvalPerf's file), `references` and `solutions` (texts),
-            `rounds`, `run_seconds` (CPU limit of one run).
+            `rounds`, `short_rounds` (for texts that take less than SHORT_SECONDS), `run_seconds` (CPU limit of one run).
     """
     arguments = request["input"]
     if request["task_id"].startswith("Mbpp/"):
         from evalplus.data.mbpp import mbpp_deserialize_inputs
 
         arguments = mbpp_deserialize_inputs(request["task_id"], arguments)
-    texts = [*request["references"], *request["solutions"]]
-    least: list[float | None] = [None] * len(texts)
-    broken: set[int] = set()
-    for _ in range(request["rounds"]):
-        for index, text in enumerate(texts):
-            if index in broken:
-                continue
-            seconds = _one_run(text, request["entry_point"], arguments[0], request["run_seconds"])
-            if seconds is None:
-                broken.add(index)
-            else:
-                least[index] = seconds if least[index] is None else min(least[index], seconds)
-    least = [None if index in broken else seconds for index, seconds in enumerate(least)]
-    told["references"] = least[: len(request["references"])]
-    told["solutions"] = least[len(request["references"]) :]
+    least: dict[str, float | None] = dict.fromkeys([*request["references"], *request["solutions"]], float("inf"))
+    for number in range(max(request["rounds"], request["short_rounds"])):
+        for text, known in least.items():
+            if known is not None and (number < request["rounds"] or known < SHORT_SECONDS):
+                seconds = _one_run(text, request["entry_point"], arguments[0], request["run_seconds"])
+                least[text] = None if seconds is None else min(known, seconds)
+    for part in ("references", "solutions"):
+        told[part] = [least[text] for text in request[part]]
     next(counters["status"])
 
 
