@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 from selfalign.adapter import run
-from selfalign.benchmarks.base import open_benchmark
+from selfalign.benchmarks.base import Benchmark, open_benchmark
 from selfalign.errors import UserError
 from selfalign.io import read_json, read_jsonl, write_json
 from selfalign.sandbox import Limits, Sandbox
@@ -55,18 +55,21 @@ def main(
     ) as sandbox:
         jobs = [(problem, answer) for problem in asked for answer in samples[problem["task_id"]]]
         outcomes = list(benchmark.score(sandbox, jobs))
+        asked, jobs, outcomes, left_out = without_not_run(asked, jobs, outcomes)
+        unsolvable = failed_references(benchmark, sandbox, asked)
         used = sandbox.engine
-    asked, jobs, outcomes, left_out = without_not_run(asked, jobs, outcomes)
     packages = read_json(image).get("packages", {})
     result = {
         "candidate": candidate,
         "benchmark": rows[0]["benchmark"],
         "kind": benchmark.kind,
+        **({"variant": rows[0]["variant"]} if "variant" in rows[0] else {}),
         "of": len(rows),
         "limit": limit,
         **summarise(asked, jobs, outcomes),
         **left_out,
         **benchmark.figures(jobs, outcomes),
+        **unsolvable,
         "versions": {
             "scorer": benchmark.scorer(packages),
             "sandbox_image": read_json(image)["digest"],
@@ -125,6 +128,24 @@ def without_not_run(problems: list[dict], jobs: list, outcomes: list[dict]) -> t
         [outcome for _, outcome in pairs],
         {"not_run": {"problems": len(lacking), "missing_modules": modules, "task_ids": list(lacking)}},
     )
+
+
+def failed_references(benchmark: Benchmark, sandbox: Sandbox, problems: list[dict]) -> dict:
+    """`reference_failed`: of the problems whose own solution fails here the reason, by task id; nothing where none is asked.
+
+    Nobody can solve them in this image. They stay in the score as they are, as they do for everybody who scores.
+    """
+    references = benchmark.references(problems)
+    if not references:
+        return {}
+    failed = {
+        problem["task_id"]: f"{outcome['verdict']}: {outcome['reason']}"
+        for (problem, _), outcome in zip(references, benchmark.score(sandbox, references), strict=True)
+        if not outcome["passed"]
+    }
+    for task, reason in failed.items():
+        logger.warning("%s: the benchmark's own solution fails in this sandbox image: %s", task, reason)
+    return {"reference_failed": failed}
 
 
 def first_generated(answers: list[dict]) -> dict:

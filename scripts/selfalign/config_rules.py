@@ -56,6 +56,11 @@ def benchmarks_are_known(config: dict) -> Iterator[str]:
         if benchmark is not None and bool(benchmark.borrows) != bool(spec["tests"]):
             wants = "borrows the tests of others" if benchmark.borrows else "has tests of its own"
             yield f"{key}.tests has {len(spec['tests'])} files: kind {spec['kind']!r} {wants}"
+        window = [spec[end] for end in ("since", "until") if spec[end] is not None]
+        if benchmark and window and not benchmark.dated:
+            yield f"{key} has `since` or `until`: problems of kind {spec['kind']!r} have no dates"
+        elif window != sorted(window):
+            yield f"{key}.since is {window[0]}: after `until`, {window[1]}"
 
 
 def models_are_served(config: dict) -> Iterator[str]:

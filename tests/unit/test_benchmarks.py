@@ -1,5 +1,6 @@
 """The registry of benchmarks: what each kind must have, and that a new one changes nothing that the others have made."""
 
+import datetime
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,20 @@ def test_a_kind_that_is_none_is_an_error_that_names_the_others(root: Path):
         resolve_config(config(root, variant="hard"))
     with pytest.raises(UserError, match="no benchmark is of kind 'base'"):
         open_benchmark("base")
+
+
+def test_a_window_of_dates_is_for_kinds_that_have_them(root: Path):
+    with pytest.raises(UserError, match="`since` or `until`: problems of kind 'humaneval' have no dates"):
+        resolve_config(config(root, since="2024-01-01"))
+    dated = {"kind": "livecodebench", "variant": "v1", "since": datetime.date(2024, 8, 2), "until": "2024-09-01"}
+    found = resolve_config(config(root, **dated))["evaluation"]["benchmarks"]["b"]
+    assert (found["since"], found["until"]) == ("2024-08-02", "2024-09-01")  # YAML makes a date of an unquoted day
+    with pytest.raises(UserError, match=r"b\.since is 2024-08-02: after `until`, 2024-08-01"):
+        resolve_config(config(root, **{**dated, "until": "2024-08-01"}))
+    with pytest.raises(UserError, match=r"b\.until is 'May': it must match"):
+        resolve_config(config(root, **{**dated, "until": "May"}))
+    with pytest.raises(UserError, match=r"b\.variant is None: kind 'livecodebench' wants one of v1, v2"):
+        resolve_config(config(root, kind="livecodebench"))
 
 
 def test_a_kind_says_what_it_must():

@@ -7,10 +7,14 @@ No script that generates or scores imports this registry: it opens the one modul
 
 from selfalign.benchmarks import (
     bigcodebench,
+    canitedit,
+    classeval,
     ds_1000,
     evalperf,
+    evoeval,
     humaneval,
     humaneval_plus,
+    livecodebench,
     mbpp_plus,
 )
 from selfalign.benchmarks.base import Benchmark
@@ -24,5 +28,9 @@ BENCHMARKS: dict[str, Benchmark] = {
         bigcodebench,
         ds_1000,
         evalperf,
+        evoeval,
+        classeval,
+        canitedit,
+        livecodebench,
     )
 }  # fmt: skip

@@ -31,7 +31,9 @@ class Benchmark:
         prefill: what the answer of a model that goes on with a text is begun with.
         stop: strings that end such an answer.
         preload: modules to import once in the sandbox, for workers that have the large libraries.
-        dated: whether its problems have dates, so that the config may ask for those of a window.
+        dated: whether rows have a `date`, so that the config may ask for those of a window.
+        limits: of the scoring of one completion, where the sandbox's usual ones are lower.
+        proved: whether the benchmark's own solutions are scored too, to find problems that can't be solved in the image.
     """
 
     kind: str
@@ -43,6 +45,8 @@ class Benchmark:
     stop: tuple[str, ...] = (f"\n{FENCE}",)
     preload: tuple[str, ...] = ()
     dated: ClassVar[bool] = False
+    limits: ClassVar[dict] = {}
+    proved: ClassVar[bool] = False
 
     @property
     def variants(self) -> tuple[str, ...]:
@@ -98,6 +102,10 @@ class Benchmark:
     def figures(self, jobs: list[Job], outcomes: list[dict]) -> dict:
         """Further figures of a result file, beside pass@k."""
         return {}
+
+    def references(self, problems: list[dict]) -> list[Job]:
+        """The benchmark's own solutions as completions, where they are to be scored too."""
+        return [(problem, {"solution": problem["canonical_solution"]}) for problem in problems] if self.proved else []
 
 
 def module_of(kind: str) -> str:

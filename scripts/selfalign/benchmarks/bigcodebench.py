@@ -2,7 +2,7 @@
 
 from selfalign.benchmarks.asking import stub_message, whole_solution
 from selfalign.benchmarks.base import Benchmark
-from selfalign.benchmarks.library_scoring import imported_modules, reference_figures, run_library_jobs
+from selfalign.benchmarks.library_scoring import imported_modules, run_library_jobs
 
 CPU_SECONDS = 240
 """Of one completion with its tests. The benchmark's own limit is as much wall-clock time (eval/utils.py, TIMEOUT_LIMIT)."""
@@ -54,8 +54,8 @@ class BigCodeBench(Benchmark):
     def scorer(self, packages):
         return "TestCases by unittest as bigcodebench 0.2.5 does, calibrated"
 
-    def figures(self, jobs, outcomes):
-        return reference_figures(jobs, outcomes)
+    def references(self, problems):
+        return [(problem, {"solution": problem["reference"]}) for problem in problems]
 
 
 def _calibrated(stub: str, program: str) -> str:

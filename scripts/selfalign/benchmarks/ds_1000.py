@@ -5,7 +5,7 @@ import textwrap
 
 from selfalign.benchmarks.asking import python_blocks
 from selfalign.benchmarks.base import Benchmark
-from selfalign.benchmarks.library_scoring import imported_modules, reference_figures, run_library_jobs
+from selfalign.benchmarks.library_scoring import imported_modules, run_library_jobs
 from selfalign.fewshots import PROMPTS, render
 from selfalign.stages.parsing import FENCE
 
@@ -80,11 +80,11 @@ class Ds1000(Benchmark):
     def scorer(self, packages):
         return "DS-1000's test_execution and test_string"
 
+    def references(self, problems):
+        return [(problem, {"solution": problem["reference"]}) for problem in problems]
+
     def figures(self, jobs, outcomes):
-        return {
-            **reference_figures(jobs, outcomes),
-            "parts": {part: _means(part, jobs, outcomes) for part in ("library", "perturbation")},
-        }
+        return {"parts": {part: _means(part, jobs, outcomes) for part in ("library", "perturbation")}}
 
 
 def _request(problem: dict, program: str) -> dict:

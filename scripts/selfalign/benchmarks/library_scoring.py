@@ -1,4 +1,4 @@
-"""Scoring of benchmarks whose problems use libraries: what the image lacks is counted apart, references are tried first."""
+"""Scoring of benchmarks whose problems use libraries: what the image lacks is counted apart."""
 
 import ast
 import logging
@@ -57,13 +57,10 @@ def missing_modules(sandbox: Sandbox, names: list[str]) -> dict[str, str]:
 def run_library_jobs(
     sandbox: Sandbox, jobs: list[Job], request: Callable[[dict, str], dict], cpu_seconds: float
 ) -> Iterator[dict]:
-    """Outcomes; each has `reference`, what the problem's own solution came to in this image ("passed", or a reason).
-
-    A problem that needs a module which the image lacks is not run: its outcomes have `not_run`, the modules' names.
+    """Outcomes. A problem that needs a module which the image lacks is not run: its have `not_run`, the modules' names.
 
     Args:
-        request: makes the sandbox's request of a problem (its row has `modules` and `reference`, the program that solves
-            it) and a program.
+        request: makes the sandbox's request of a problem, whose row has `modules`, and a program.
         cpu_seconds: limit of one completion with its tests.
     """
     problems = {problem["task_id"]: problem for problem, _ in jobs}
@@ -76,19 +73,14 @@ def run_library_jobs(
             len(problems) - len(here), len(problems), ", ".join(missing),
         )  # fmt: skip
     limits = {"limits": _limits(sandbox, cpu_seconds)}
-    requests = chain(
-        (request(row, row["reference"]) for row in here),
-        (request(row, answer["solution"]) for row, answer in jobs if not lacking[row["task_id"]]),
-    )
-    answers = sandbox.exchange({**item, **limits} for item in requests)
-    references = {row["task_id"]: outcome(next(answers)) for row in here}
+    requests = ({**request(row, answer["solution"]), **limits} for row, answer in jobs if not lacking[row["task_id"]])
+    answers = sandbox.exchange(requests)
     for row, _ in jobs:
-        task = row["task_id"]
-        if lacking[task]:
-            yield {"passed": False, "verdict": "not_run", "reason": "", "not_run": lacking[task]}
-            continue
-        own = references[task]
-        yield {**outcome(next(answers)), "reference": own["reason"] or own["verdict"]}
+        names = lacking[row["task_id"]]
+        if names:
+            yield {"passed": False, "verdict": "not_run", "reason": "", "not_run": names}
+        else:
+            yield outcome(next(answers))
 
 
 def outcome(facts: dict) -> dict:
@@ -108,25 +100,6 @@ def outcome(facts: dict) -> dict:
     else:
         word, reason = "early_exit", "the process ended before its tests did"
     return {"passed": word == "passed", "verdict": word, "reason": printable(" ".join(reason.split()), 400)}
-
-
-def reference_figures(jobs: list[Job], outcomes: list[dict]) -> dict:
-    """For the result file: which problems' own solutions fail in this image, and pass@1 without those problems."""
-    failed: dict[str, str] = {}
-    shares: dict[str, list[bool]] = {}
-    for (problem, _), item in zip(jobs, outcomes, strict=True):
-        if item["reference"] != "passed":
-            failed[problem["task_id"]] = item["reference"]
-        else:
-            shares.setdefault(problem["task_id"], []).append(item["passed"])
-    means = [sum(items) / len(items) for items in shares.values()]
-    return {
-        "references": {
-            "passed": len(shares),
-            "failed": failed,
-            "pass_at_1_where_passed": sum(means) / len(means) if means else None,
-        }
-    }
 
 
 def _limits(sandbox: Sandbox, cpu_seconds: float) -> dict:

@@ -1,6 +1,6 @@
 """Problems of the benchmarks in one form.
 
-A row: `id`, `benchmark` (its name in the config), `kind`, `task_id`, `prompt`, `entry_point`, `canonical_solution`,
+A row: `id`, `benchmark` (its name in the config), `kind`, `variant` (of a kind that has some), `task_id`, `prompt`, `entry_point`, `canonical_solution`,
 `tests` (a text that checks the entry point; empty where something else does it), `decontaminate` (further texts that
 training data must not repeat), and what its kind of benchmark adds.
 """
@@ -18,7 +18,8 @@ def parse_problems(
 
     Args:
         name: the benchmark's name in the config.
-        spec: `kind`, `variant` where it has some, and `problems` where another number than the benchmark's own is wanted.
+        spec: `kind`, `variant` where it has some, `since` and `until` for those of a window of time, and `problems` where
+            another number than the benchmark's own is wanted.
         text: JSON Lines, a JSON list, or Parquet, in the benchmark's own format.
         where: the source, for messages.
         tests: other benchmarks' files that it borrows from, each with its source.
@@ -28,7 +29,13 @@ def parse_problems(
     """
     benchmark, variant = open_benchmark(spec["kind"]), spec.get("variant")
     rows = [
-        {"id": row_id("problem", name, fields["task_id"]), "benchmark": name, "kind": benchmark.kind, **fields}
+        {
+            "id": row_id("problem", name, fields["task_id"]),
+            "benchmark": name,
+            "kind": benchmark.kind,
+            **({"variant": variant} if variant else {}),
+            **fields,
+        }
         for fields in _fields(benchmark, variant, text, where, _lenders(benchmark, tests or []))
     ]
     wanted = spec.get("problems") or benchmark.size(variant)
@@ -43,7 +50,27 @@ def parse_problems(
     if len(set(ids)) != len(ids):
         twice = next(task for task in ids if ids.count(task) > 1)
         raise UserError(f"the problem {twice!r} is there twice", where=where, fix="fetch the original file")
-    return rows
+    return within(rows, spec, where)
+
+
+def within(rows: list[dict], spec: dict, where: str) -> list[dict]:
+    """The rows of the window from `since` to `until` (days, both included), where the config asks for one.
+
+    Raises:
+        UserError: no problem is of that time.
+    """
+    since, until = spec.get("since"), spec.get("until")
+    if not since and not until:
+        return rows
+    found = [row for row in rows if (since or "") <= row["date"] <= (until or "9999")]
+    if not found:
+        first, last = (choose(row["date"] for row in rows) for choose in (min, max))
+        raise UserError(
+            f"no problem is of the time from {since or 'the first'} to {until or 'the last'}",
+            where=where,
+            fix=f"set `since` and `until` so that they meet the file's problems, which are of {first} to {last}",
+        )
+    return found
 
 
 def _lenders(benchmark: Benchmark, tests: list[tuple[bytes, str]]) -> dict[str, dict]:

@@ -1,5 +1,6 @@
 """Completions to outcomes, in the sandbox: by a benchmark's own tests, or by EvalPlus."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 from selfalign.benchmarks.base import Job
@@ -21,16 +22,32 @@ JOB_LIMITS = {"cpu_seconds": 600, "wall_seconds": 1800, "memory_mb": 8192}
 OUTSIDE = {"cpu": "timeout", "wall": "timeout", "memory": "memory", "output": "output_limit", "forbidden": "forbidden"}
 
 
-def run_tests(sandbox: Sandbox, jobs: list[Job], **more) -> Iterator[dict]:
+def run_tests(sandbox: Sandbox, jobs: list[Job], limits: dict | None = None, **more) -> Iterator[dict]:
     """Outcomes by each problem's `tests`, run after the solution in one namespace.
 
     Args:
+        limits: of one completion, where the sandbox's usual ones are lower.
         more: for the sandbox's requests: `module`, the name that the text runs under where it shall not be `__main__`,
-            `limits`, `libraries` (see :meth:`selfalign.sandbox.Sandbox.judged`).
+            `libraries` (see :meth:`selfalign.sandbox.Sandbox.judged`).
     """
+    if limits:
+        more["limits"] = at_least(sandbox, limits)
     requests = ({"solution": answer["solution"], "tests": problem["tests"], **more} for problem, answer in jobs)
     for result in sandbox.judged(requests):
         yield {"passed": result.passed, "verdict": result.verdict, "reason": result.reason}
+
+
+def at_least(sandbox: Sandbox, limits: dict) -> dict:
+    """Limits for a request: those given, or the sandbox's own where they are higher."""
+    return {key: max(value, sandbox.limits.as_dict()[key]) for key, value in limits.items()}
+
+
+def counts_by(field: str, jobs: list[Job], outcomes: list[dict]) -> dict[str, dict]:
+    """Completions and right ones by what the problems have in a field."""
+    kinds = [str(problem.get(field) or "not said") for problem, _ in jobs]
+    right = Counter(kind for kind, outcome in zip(kinds, outcomes, strict=True) if outcome["passed"])
+    counts = sorted(Counter(kinds).items())
+    return {kind: {"correct": right[kind], "completions": count} for kind, count in counts}
 
 
 def run_evalplus(sandbox: Sandbox, jobs: list[Job], dataset: str = "humaneval") -> Iterator[dict]:
@@ -43,7 +60,7 @@ def run_evalplus(sandbox: Sandbox, jobs: list[Job], dataset: str = "humaneval") 
         UserError: the image lacks EvalPlus.
         InfrastructureError: the scorer itself failed.
     """
-    limits = {key: max(value, sandbox.limits.as_dict()[key]) for key, value in JOB_LIMITS.items()}
+    limits = at_least(sandbox, JOB_LIMITS)
     requests = (
         {
             "kind": "evalplus",

@@ -32,10 +32,11 @@ def card_with_scores(card: str, name: str, scores: list[dict]) -> str:
 
 def result(row: dict) -> EvalResult:
     dataset, known_as = BENCHMARKS[row["kind"]].hub
+    part = ", ".join(filter(None, [row.get("variant"), " to ".join(row.get("dates", []))]))
     return EvalResult(
         task_type="text-generation",
         dataset_type=dataset,
-        dataset_name=known_as,
+        dataset_name=f"{known_as} ({part})" if part else known_as,
         metric_type="pass@1",
         metric_name="pass@1",
         metric_value=round(row["pass_at_1"], 4),
