@@ -296,8 +296,8 @@ def other_near_duplicates(wildcards):
 def benchmark_spec(wildcards):
     """What decides a benchmark's problems: not how many of them are evaluated, nor how."""
     spec = config["evaluation"]["benchmarks"][wildcards.benchmark]
-    wanted = ("kind", "source", "variant", "since", "until")
-    return {key: spec[key] for key in wanted if spec[key] is not None}
+    wanted = ("kind", "source", "variant", "tests", "since", "until")
+    return {key: spec[key] for key in wanted if spec[key]}
 
 
 def benchmark_code(script):
@@ -313,7 +313,7 @@ def decoding(wildcards):
     spec = config["evaluation"]["benchmarks"][wildcards.benchmark]
     repeat = repeat_of(config, wildcards.candidate)
     seeds = {"repeat": repeat} if repeat and spec["temperature"] else {}
-    other = ("kind", "source", "variant", "since", "until", "shards")
+    other = ("kind", "source", "variant", "tests", "since", "until", "shards")
     return {**{key: value for key, value in spec.items() if key not in other}, **seeds}
 
 

@@ -55,6 +55,7 @@ def main(
     ) as sandbox:
         jobs = [(problem, answer) for problem in asked for answer in samples[problem["task_id"]]]
         outcomes = list(benchmark.score(sandbox, jobs))
+        asked, jobs, outcomes, left_out = without_not_run(asked, jobs, outcomes)
         unsolvable = failed_references(benchmark, sandbox, asked)
         used = sandbox.engine
     packages = read_json(image).get("packages", {})
@@ -66,6 +67,7 @@ def main(
         "of": len(rows),
         "limit": limit,
         **summarise(asked, jobs, outcomes),
+        **left_out,
         **benchmark.figures(jobs, outcomes),
         **unsolvable,
         "versions": {
@@ -97,6 +99,35 @@ def group_answers(problems: list[dict], answers: list[dict]) -> dict[str, list[d
             fix="delete the completions of this candidate and benchmark, and rerun",
         )
     return {task: sorted(items, key=lambda item: item["sample"]) for task, items in grouped.items()}
+
+
+def without_not_run(problems: list[dict], jobs: list, outcomes: list[dict]) -> tuple[list, list, list, dict]:
+    """Problems, jobs and outcomes without the problems that could not be run, and `not_run` for the result: those.
+
+    Raises:
+        UserError: none could be run.
+    """
+    lacking = {
+        problem["task_id"]: outcome["not_run"]
+        for (problem, _), outcome in zip(jobs, outcomes, strict=True)
+        if "not_run" in outcome
+    }
+    if not lacking:
+        return problems, jobs, outcomes, {}
+    modules = dict(Counter(name for names in lacking.values() for name in names).most_common())
+    if len(lacking) == len(problems):
+        raise UserError(
+            f"no problem could be run: the sandbox image lacks {', '.join(modules)}",
+            where="resources/sandbox",
+            fix="docs/benchmarks.md says how to give the image more libraries",
+        )
+    pairs = [(job, outcome) for job, outcome in zip(jobs, outcomes, strict=True) if job[0]["task_id"] not in lacking]
+    return (
+        [problem for problem in problems if problem["task_id"] not in lacking],
+        [job for job, _ in pairs],
+        [outcome for _, outcome in pairs],
+        {"not_run": {"problems": len(lacking), "missing_modules": modules, "task_ids": list(lacking)}},
+    )
 
 
 def failed_references(benchmark: Benchmark, sandbox: Sandbox, problems: list[dict]) -> dict:

@@ -53,6 +53,9 @@ def benchmarks_are_known(config: dict) -> Iterator[str]:
             yield f"{key}.variant is {spec['variant']!r}: kind {spec['kind']!r} wants one of {wanted}"
         elif not benchmark.variants and spec["variant"] is not None:
             yield f"{key}.variant is {spec['variant']!r}: kind {spec['kind']!r} has no variants"
+        if benchmark is not None and bool(benchmark.borrows) != bool(spec["tests"]):
+            wants = "borrows the tests of others" if benchmark.borrows else "has tests of its own"
+            yield f"{key}.tests has {len(spec['tests'])} files: kind {spec['kind']!r} {wants}"
         window = [spec[end] for end in ("since", "until") if spec[end] is not None]
         if benchmark and window and not benchmark.dated:
             yield f"{key} has `since` or `until`: problems of kind {spec['kind']!r} have no dates"

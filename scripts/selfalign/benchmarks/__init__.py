@@ -6,8 +6,11 @@ No script that generates or scores imports this registry: it opens the one modul
 """
 
 from selfalign.benchmarks import (
+    bigcodebench,
     canitedit,
     classeval,
+    ds_1000,
+    evalperf,
     evoeval,
     humaneval,
     humaneval_plus,
@@ -22,6 +25,9 @@ BENCHMARKS: dict[str, Benchmark] = {
         humaneval,
         humaneval_plus,
         mbpp_plus,
+        bigcodebench,
+        ds_1000,
+        evalperf,
         evoeval,
         classeval,
         canitedit,

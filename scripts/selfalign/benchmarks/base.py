@@ -24,6 +24,8 @@ class Benchmark:
     Attributes:
         kind: its name in the config.
         fields: that each record of its file must have.
+        borrows: fields that it takes from records with the same task id of other benchmarks' files (`tests` in the config);
+            :meth:`problem` finds such a record, or None, under `borrowed`.
         problems: how many it has; for one with variants how many each of them has.
         hub: its dataset on the hub, and the name that people know it by.
         prefill: what the answer of a model that goes on with a text is begun with.
@@ -36,6 +38,7 @@ class Benchmark:
 
     kind: str
     fields: tuple[str, ...]
+    borrows: tuple[str, ...] = ()
     problems: int | dict[str, int]
     hub: tuple[str, str]
     prefill = f"{FENCE}python\n"

@@ -3,12 +3,14 @@
 from selfalign.benchmarks.base import Benchmark
 from selfalign.benchmarks.scoring import EVALPLUS_MODULES, run_evalplus
 
+FIELDS = ("task_id", "prompt", "entry_point", "canonical_solution", "base_input", "plus_input", "atol")
+
 
 class EvalPlus(Benchmark):
     """A benchmark in EvalPlus's format; `dataset` is EvalPlus's name of it."""
 
     dataset: str
-    fields = ("task_id", "prompt", "entry_point", "canonical_solution", "base_input", "plus_input", "atol")
+    fields = FIELDS
     preload = EVALPLUS_MODULES
 
     def problem(self, record, variant=None):
@@ -19,7 +21,7 @@ class EvalPlus(Benchmark):
             "canonical_solution": record["canonical_solution"],
             "tests": "",
             "decontaminate": [record["assertion"]] if record.get("assertion") else [],
-            "evalplus": {field: record[field] for field in self.fields},
+            "evalplus": {field: record[field] for field in FIELDS},
         }
 
     def score(self, sandbox, jobs):

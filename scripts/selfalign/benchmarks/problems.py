@@ -11,7 +11,9 @@ from selfalign.errors import UserError
 from selfalign.rows import row_id
 
 
-def parse_problems(name: str, spec: dict, text: bytes, where: str) -> list[dict]:
+def parse_problems(
+    name: str, spec: dict, text: bytes, where: str, tests: list[tuple[bytes, str]] | None = None
+) -> list[dict]:
     """Normalised rows, in the order of the source.
 
     Args:
@@ -20,6 +22,7 @@ def parse_problems(name: str, spec: dict, text: bytes, where: str) -> list[dict]
             another number than the benchmark's own is wanted.
         text: JSON Lines, a JSON list, or Parquet, in the benchmark's own format.
         where: the source, for messages.
+        tests: other benchmarks' files that it borrows from, each with its source.
 
     Raises:
         UserError: not that format, a task id twice, or another number of problems.
@@ -33,7 +36,7 @@ def parse_problems(name: str, spec: dict, text: bytes, where: str) -> list[dict]
             **({"variant": variant} if variant else {}),
             **fields,
         }
-        for fields in _fields(benchmark, variant, text, where)
+        for fields in _fields(benchmark, variant, text, where, _lenders(benchmark, tests or []))
     ]
     wanted = spec.get("problems") or benchmark.size(variant)
     if len(rows) != wanted:
@@ -70,7 +73,23 @@ def within(rows: list[dict], spec: dict, where: str) -> list[dict]:
     return found
 
 
-def _fields(benchmark: Benchmark, variant: str | None, text: bytes, where: str):
+def _lenders(benchmark: Benchmark, tests: list[tuple[bytes, str]]) -> dict[str, dict]:
+    """Task id -> record to borrow from."""
+    found = {}
+    for text, where in tests:
+        for place, record in read_records(text, benchmark.kind, where):
+            missing = [field for field in benchmark.borrows if not isinstance(record, dict) or field not in record]
+            if missing:
+                raise UserError(
+                    f"{place} lacks {', '.join(missing)}, which {benchmark.kind} borrows",
+                    where=where,
+                    fix="check `tests`; docs/benchmarks.md says which files are wanted there",
+                )
+            found[record["task_id"]] = record
+    return found
+
+
+def _fields(benchmark: Benchmark, variant: str | None, text: bytes, where: str, lenders: dict[str, dict]):
     """What the benchmark makes of each record."""
     advice = "check `kind`, `variant` and `source`; docs/benchmarks.md says which file each kind wants"
     for place, record in read_records(text, benchmark.kind, where):
@@ -81,6 +100,8 @@ def _fields(benchmark: Benchmark, variant: str | None, text: bytes, where: str):
                 where=where,
                 fix=advice,
             )
+        if benchmark.borrows:
+            record = {**record, "borrowed": lenders.get(record["task_id"])}
         try:
             yield benchmark.problem(record, variant)
         except UserError as error:

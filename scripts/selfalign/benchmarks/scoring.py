@@ -92,7 +92,7 @@ def evalplus_outcome(facts: dict, task: str) -> dict:
             where=printable(facts["stderr_tail"]),
         )
     if facts["proved"] and not facts["killed"]:
-        base, plus = (STATUSES[min(facts["counts"][f"evalplus_{part}"], 3)] for part in ("base", "plus"))
+        base, plus = (STATUSES[min(facts["counts"][f"score_{part}"], 3)] for part in ("base", "plus"))
     else:
         base = plus = OUTSIDE.get(facts["killed"], "early_exit")
     words = {"pass": "passed", "fail": "assertion_failed"}

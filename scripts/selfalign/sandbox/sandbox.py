@@ -130,12 +130,16 @@ class Sandbox:
         answers = self.exchange(_noting(requests, limits))
         return (judge(answer, {**self.limits.as_dict(), **limits.popleft()}) for answer in answers)
 
-    def exchange(self, requests: Iterable[dict]) -> Iterator[dict]:
+    def exchange(self, requests: Iterable[dict], at_once: int | None = None) -> Iterator[dict]:
         """Sends requests to the workers and gives the facts about them in the order of the requests.
 
         A request whose worker or container was lost is sent again; after :data:`ATTEMPTS` tries the machine is held to
         be at fault.
+
+        Args:
+            at_once: requests under way at the same time; all workers are kept busy when None.
         """
+        most = at_once or AHEAD * self.workers
         waiting: deque[tuple[int, dict]] = deque()
         source = enumerate(requests)
         under_way: dict[int, dict] = {}
@@ -144,7 +148,7 @@ class Sandbox:
         due = 0
         exhausted = False
         while True:
-            while not exhausted and len(under_way) + len(waiting) < AHEAD * self.workers and len(answers) < HELD:
+            while not exhausted and len(under_way) + len(waiting) < most and len(answers) < HELD:
                 item = next(source, None)
                 exhausted = item is None
                 if item:

@@ -44,7 +44,7 @@ def preload(names: Iterable[str]) -> list[str]:
 
 def wants_libraries(request: dict) -> bool:
     texts = (request.get("solution", ""), request.get("tests", ""))
-    named = request.get("kind") == "evalplus" or request.get("libraries", False)
+    named = bool(request.get("kind")) or request.get("libraries", False)
     return named or any(map(_NAMES_LIBRARY.search, texts))
 
 
