@@ -22,7 +22,14 @@ from selfalign.fewshots import prompt_fingerprint
 from selfalign import ROOT
 from selfalign.cluster.guard import guard
 from selfalign.methods import layout
-from selfalign.fingerprint import code_fingerprint, file_fingerprint, sha256, source_fingerprints, stage_fingerprint
+from selfalign.fingerprint import (
+    benchmark_fingerprint,
+    code_fingerprint,
+    file_fingerprint,
+    sha256,
+    source_fingerprints,
+    stage_fingerprint,
+)
 from selfalign.images import ROLES, built_image
 
 try:
@@ -289,14 +296,25 @@ def other_near_duplicates(wildcards):
 def benchmark_spec(wildcards):
     """What decides a benchmark's problems: not how many of them are evaluated, nor how."""
     spec = config["evaluation"]["benchmarks"][wildcards.benchmark]
-    return {key: spec[key] for key in ("kind", "source")}
+    wanted = ("kind", "source", "variant", "tests", "since", "until")
+    return {key: spec[key] for key in wanted if spec[key]}
+
+
+def benchmark_code(script):
+    """A function that gives the hash of a script's code, with the module of the benchmark that it is at."""
+
+    def code(wildcards):
+        return benchmark_fingerprint(script, config["evaluation"]["benchmarks"][wildcards.benchmark]["kind"])
+
+    return code
 
 
 def decoding(wildcards):
     spec = config["evaluation"]["benchmarks"][wildcards.benchmark]
     repeat = repeat_of(config, wildcards.candidate)
     seeds = {"repeat": repeat} if repeat and spec["temperature"] else {}
-    return {**{key: value for key, value in spec.items() if key not in ("kind", "source", "shards")}, **seeds}
+    other = ("kind", "source", "variant", "tests", "since", "until", "shards")
+    return {**{key: value for key, value in spec.items() if key not in other}, **seeds}
 
 
 def sandbox_limits():

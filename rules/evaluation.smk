@@ -13,7 +13,7 @@ rule fetch_benchmark:
         "../envs/scripts.yaml"
     params:
         spec=benchmark_spec,
-        code=code_fingerprint("fetch_benchmark.py"),
+        code=benchmark_code("fetch_benchmark.py"),
     message:
         "Fetching benchmark {wildcards.benchmark}"
     script:
@@ -46,7 +46,7 @@ rule generate_completions:
         model=candidate_serving,
         settings=decoding,
         prompts=file_fingerprint("prompts/chat_template.jinja"),
-        code=code_fingerprint("generate.py"),
+        code=benchmark_code("generate.py"),
     message:
         "Answering {wildcards.benchmark} with {wildcards.candidate}, shard {wildcards.shard}"
     script:
@@ -74,7 +74,7 @@ rule score_completions:
         require=config["sandbox"]["require"],
         sandbox=sandbox_digest,
         limit=benchmark_limit,
-        code=code_fingerprint("score.py"),
+        code=benchmark_code("score.py"),
     message:
         "Scoring {wildcards.candidate} on {wildcards.benchmark}"
     script:

@@ -16,12 +16,15 @@ def main(name: str, spec: dict, output: str) -> None:
 
     Args:
         name: the benchmark's name in the config.
-        spec: `kind` ("humaneval", "humaneval-plus", "mbpp-plus") and `source`.
+        spec: `kind` (see docs/benchmarks.md), `source`, `variant` for a kind that has some, and `tests`,
+            sources of other benchmarks, for one that borrows theirs.
         output: JSON Lines file.
     """
     source = spec["source"]
-    data = read_source(source, Path(output).parent / ".packages")
-    count = write_jsonl(output, parse_problems(name, spec, data, describe(source)))
+    packages = Path(output).parent / ".packages"
+    data = read_source(source, packages)
+    tests = [(read_source(other, packages), describe(other)) for other in spec.get("tests", [])]
+    count = write_jsonl(output, parse_problems(name, spec, data, describe(source), tests))
     logger.info("%s: %d problems from %s", name, count, describe(source))
 
 

@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 from selfalign.adapter import run
-from selfalign.benchmarks.scoring import EVALPLUS_MODULES, run_evalplus, run_tests
+from selfalign.benchmarks.base import Benchmark, open_benchmark
 from selfalign.errors import UserError
 from selfalign.io import read_json, read_jsonl, write_json
 from selfalign.sandbox import Limits, Sandbox
@@ -49,27 +49,29 @@ def main(
     asked = rows[:limit]
     answers = [row for path in completions for row in read_jsonl(path)]
     samples = group_answers(asked, answers)
-    kind = rows[0]["kind"]
-    preload = () if kind == "humaneval" else EVALPLUS_MODULES
+    benchmark = open_benchmark(rows[0]["kind"])
     with Sandbox.open(
-        Path(image).parent, Limits(**limits), engine, threads, require=require, preload=preload
+        Path(image).parent, Limits(**limits), engine, threads, require=require, preload=benchmark.preload
     ) as sandbox:
-        score = run_tests if kind == "humaneval" else run_evalplus
         jobs = [(problem, answer) for problem in asked for answer in samples[problem["task_id"]]]
-        outcomes = list(score(sandbox, jobs))
+        outcomes = list(benchmark.score(sandbox, jobs))
+        asked, jobs, outcomes, left_out = without_not_run(asked, jobs, outcomes)
+        unsolvable = failed_references(benchmark, sandbox, asked)
         used = sandbox.engine
     packages = read_json(image).get("packages", {})
     result = {
         "candidate": candidate,
         "benchmark": rows[0]["benchmark"],
-        "kind": kind,
+        "kind": benchmark.kind,
+        **({"variant": rows[0]["variant"]} if "variant" in rows[0] else {}),
         "of": len(rows),
         "limit": limit,
         **summarise(asked, jobs, outcomes),
+        **left_out,
+        **benchmark.figures(jobs, outcomes),
+        **unsolvable,
         "versions": {
-            "scorer": "check(candidate)"
-            if kind == "humaneval"
-            else f"evalplus {packages.get('evalplus')}, HumanEval/32 mended",
+            "scorer": benchmark.scorer(packages),
             "sandbox_image": read_json(image)["digest"],
             "sandbox_engine": used,
             "harness": harness_version(),
@@ -99,6 +101,53 @@ def group_answers(problems: list[dict], answers: list[dict]) -> dict[str, list[d
     return {task: sorted(items, key=lambda item: item["sample"]) for task, items in grouped.items()}
 
 
+def without_not_run(problems: list[dict], jobs: list, outcomes: list[dict]) -> tuple[list, list, list, dict]:
+    """Problems, jobs and outcomes without the problems that could not be run, and `not_run` for the result: those.
+
+    Raises:
+        UserError: none could be run.
+    """
+    lacking = {
+        problem["task_id"]: outcome["not_run"]
+        for (problem, _), outcome in zip(jobs, outcomes, strict=True)
+        if "not_run" in outcome
+    }
+    if not lacking:
+        return problems, jobs, outcomes, {}
+    modules = dict(Counter(name for names in lacking.values() for name in names).most_common())
+    if len(lacking) == len(problems):
+        raise UserError(
+            f"no problem could be run: the sandbox image lacks {', '.join(modules)}",
+            where="resources/sandbox",
+            fix="docs/benchmarks.md says how to give the image more libraries",
+        )
+    pairs = [(job, outcome) for job, outcome in zip(jobs, outcomes, strict=True) if job[0]["task_id"] not in lacking]
+    return (
+        [problem for problem in problems if problem["task_id"] not in lacking],
+        [job for job, _ in pairs],
+        [outcome for _, outcome in pairs],
+        {"not_run": {"problems": len(lacking), "missing_modules": modules, "task_ids": list(lacking)}},
+    )
+
+
+def failed_references(benchmark: Benchmark, sandbox: Sandbox, problems: list[dict]) -> dict:
+    """`reference_failed`: of the problems whose own solution fails here the reason, by task id; nothing where none is asked.
+
+    Nobody can solve them in this image. They stay in the score as they are, as they do for everybody who scores.
+    """
+    references = benchmark.references(problems)
+    if not references:
+        return {}
+    failed = {
+        problem["task_id"]: f"{outcome['verdict']}: {outcome['reason']}"
+        for (problem, _), outcome in zip(references, benchmark.score(sandbox, references), strict=True)
+        if not outcome["passed"]
+    }
+    for task, reason in failed.items():
+        logger.warning("%s: the benchmark's own solution fails in this sandbox image: %s", task, reason)
+    return {"reference_failed": failed}
+
+
 def first_generated(answers: list[dict]) -> dict:
     """How the completions were made: the same for all of them, their seeds apart."""
     generated = dict(answers[0].get("generated", {})) if answers else {}
@@ -112,12 +161,12 @@ def summarise(problems: list[dict], jobs: list[tuple[dict, dict]], outcomes: lis
     Args:
         problems: those that were asked.
         jobs: (problem, answer) pairs.
-        outcomes: for each job `passed`, `verdict`, and for EvalPlus `base_passed` and `base_verdict`.
+        outcomes: for each job `passed`, `verdict`, where a part of the tests is scored by itself too (EvalPlus)
+            `base_passed` and `base_verdict`, and what the benchmark adds to the problem's line (`more`).
 
     Returns:
         `problems`, `samples` (a problem), `correct`, `pass_at_1`, `pass_at_k`, `interval95`, `interval_method`,
-        `truncated` (completions that hit the token limit), `verdicts` (counts), `per_problem`, and for EvalPlus
-        `base` with the scores on the base tests alone.
+        `truncated` (completions that hit the token limit), `verdicts` (counts), `per_problem`, and `base` with the scores on the base tests alone.
     """
     per_problem = {problem["task_id"]: [] for problem in problems}
     for (problem, answer), outcome in zip(jobs, outcomes, strict=True):
@@ -150,7 +199,7 @@ def _per_problem(task: str, items: list[dict]) -> dict:
     if "base_passed" in items[0]:
         line |= {"base_passed": items[0]["base_passed"], "base_verdict": items[0]["base_verdict"]}
         line["base_correct"] = sum(item["base_passed"] for item in items)
-    return line
+    return line | items[0].get("more", {})
 
 
 def scores(counts: list[tuple[int, int]]) -> dict:

@@ -5,6 +5,7 @@ Everything that is wrong is reported at once, each with its key, its value and w
 
 import copy
 import difflib
+from datetime import date
 from functools import cache
 from typing import Any
 
@@ -82,6 +83,8 @@ def _from_command_line(value: Any, schema: dict) -> Any:
     """A number, truth value or null that Snakemake hands over as text, as it does with values inside `--config a={b: 3}`."""
     kinds = schema.get("type", [])
     kinds = {kinds} if isinstance(kinds, str) else set(kinds)
+    if isinstance(value, date) and "string" in kinds:
+        return value.isoformat()  # YAML reads a day without quotation marks as one
     if not isinstance(value, str) or not kinds or "string" in kinds:
         return value
     try:

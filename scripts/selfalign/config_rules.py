@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from selfalign import config_methods
+from selfalign.benchmarks import BENCHMARKS
 from selfalign.candidates import candidates, model_of
 from selfalign.methods.base import SECTIONS
 
@@ -40,6 +41,26 @@ def names_exist(config: dict) -> Iterator[str]:
     for name in config["evaluation"]["models"]:
         if name not in config["models"]:
             yield _unknown("evaluation.models", name, "models", config["models"])
+
+
+def benchmarks_are_known(config: dict) -> Iterator[str]:
+    for name, spec in config["evaluation"]["benchmarks"].items():
+        key, benchmark = f"evaluation.benchmarks.{name}", BENCHMARKS.get(spec["kind"])
+        if benchmark is None:
+            yield f"{key}.kind is {spec['kind']!r}: one of {', '.join(BENCHMARKS)} is wanted"
+        elif benchmark.variants and spec["variant"] not in benchmark.variants:
+            wanted = ", ".join(benchmark.variants)
+            yield f"{key}.variant is {spec['variant']!r}: kind {spec['kind']!r} wants one of {wanted}"
+        elif not benchmark.variants and spec["variant"] is not None:
+            yield f"{key}.variant is {spec['variant']!r}: kind {spec['kind']!r} has no variants"
+        if benchmark is not None and bool(benchmark.borrows) != bool(spec["tests"]):
+            wants = "borrows the tests of others" if benchmark.borrows else "has tests of its own"
+            yield f"{key}.tests has {len(spec['tests'])} files: kind {spec['kind']!r} {wants}"
+        window = [spec[end] for end in ("since", "until") if spec[end] is not None]
+        if benchmark and window and not benchmark.dated:
+            yield f"{key} has `since` or `until`: problems of kind {spec['kind']!r} have no dates"
+        elif window != sorted(window):
+            yield f"{key}.since is {window[0]}: after `until`, {window[1]}"
 
 
 def models_are_served(config: dict) -> Iterator[str]:
@@ -169,6 +190,7 @@ def trials_feed_what_asks_for_them(config: dict) -> Iterator[str]:
 
 FIRST_RULES: tuple[Rule, ...] = (
     names_exist,
+    benchmarks_are_known,
     config_methods.methods_have_what_they_need,
 )
 RULES: tuple[Rule, ...] = (

@@ -13,7 +13,10 @@ from pathlib import Path
 SCRIPTS = Path(__file__).resolve().parent.parent
 PACKAGE = "selfalign"
 LENGTH = 16  # hex digits
-SOURCES = ("Snakefile", "rules/*.smk", "prompts/*.jinja", "prompts/examples/*.yaml", "recipes/*/*.yaml")
+SOURCES = (
+    "Snakefile", "rules/*.smk", "prompts/*.jinja", "prompts/examples/*.yaml", "recipes/*/*.yaml",
+    "scripts/selfalign/methods/*.py", "scripts/selfalign/benchmarks/*.py",  # modules that scripts open by name
+)  # fmt: skip
 RULE_SCRIPT = re.compile(r'"\.\./scripts/(\w+\.py)"')
 
 
@@ -55,8 +58,12 @@ def source_files(script: str) -> tuple[Path, ...]:
 @cache
 def code_fingerprint(script: str) -> str:
     """Hash of the syntax trees of :func:`source_files`: comments and layout don't count."""
+    return _hash_of(source_files(script))
+
+
+def _hash_of(files: tuple[Path, ...]) -> str:
     state = hashlib.sha256()
-    for path in source_files(script):
+    for path in files:
         state.update(path.relative_to(SCRIPTS).as_posix().encode() + b"\0")
         state.update(ast.dump(ast.parse(path.read_bytes())).encode() + b"\0")
     return state.hexdigest()[:LENGTH]
@@ -67,6 +74,21 @@ def stage_fingerprint(script: str, stage: str) -> str:
     """:func:`code_fingerprint` of a script, with the module of a stage that the script imports by name alone."""
     name = f"{PACKAGE}/methods/{stage}.py"
     return code_fingerprint(script) + (code_fingerprint(name) if (SCRIPTS / name).is_file() else "")
+
+
+@cache
+def benchmark_fingerprint(script: str, kind: str) -> str:
+    """Hash of a script's code with that of the kind of benchmark that it opens by name.
+
+    What a benchmark scores by does not count for a script that reaches no sandbox itself: it only asks.
+    """
+    own = set(source_files(script))
+    scores = any(path.parent.name == "sandbox" for path in own)
+    more = source_files(f"{PACKAGE}/benchmarks/{kind.replace('-', '_')}.py")
+    own |= {
+        path for path in more if scores or not ({"sandbox", "payload"} & {path.parent.name} or "scoring" in path.name)
+    }
+    return _hash_of(tuple(sorted(own)))
 
 
 @cache
@@ -81,7 +103,7 @@ def file_fingerprint(*names: str) -> str:
 def source_fingerprints() -> dict[str, str]:
     """Hash of everything that decides results beside config, packages and models, by file.
 
-    Of a script it is that of its code and of all that it imports; of rules, prompts and recipes that of the bytes.
+    Of a script it is that of its code and of all that it imports; of all other files that of the bytes.
     """
     root = SCRIPTS.parent
     found = {}

@@ -5,7 +5,9 @@ import hashlib
 import json
 import zipfile
 
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 import fetch_benchmark
 from selfalign.benchmarks import sources
@@ -75,6 +77,12 @@ def test_a_missing_or_changed_file_is_named(tmp_path, change, message):
         ([*HUMANEVAL[:2], HUMANEVAL[0]], "humaneval", "'HumanEval/0' is there twice"),
         (HUMANEVAL, "humaneval-plus", "line 1 lacks base_input"),
         ([[1, 2]] * 3, "humaneval", "line 1 lacks"),
+        ([{**HUMANEVAL[0], "inputs": [[1]]}], "evoeval", "line 1 is not in evoeval's own format: ValueError: `inputs`"),
+        (
+            [{key: HUMANEVAL[0][key] for key in HUMANEVAL[0] if key != "test"}],
+            "evoeval",
+            "own format: KeyError: 'test'",
+        ),
     ],
 )
 def test_files_of_another_format_are_refused(tmp_path, rows, kind, message):
@@ -89,6 +97,17 @@ def test_damaged_files_are_refused(tmp_path):
     (tmp_path / "h").write_bytes(b"<html>\n")
     with pytest.raises(UserError, match="line 1 is not JSON"):
         fetch(tmp_path, {"path": str(tmp_path / "h"), "sha256": None})
+
+
+def test_json_lists_and_parquet_are_read_too(tmp_path):
+    (tmp_path / "list").write_text(json.dumps(HUMANEVAL, indent=1))
+    parquet.write_table(pyarrow.Table.from_pylist(HUMANEVAL), tmp_path / "table")
+    lines = fetch(tmp_path, write(tmp_path / "lines", HUMANEVAL))
+    for name in ("list", "table"):
+        assert fetch(tmp_path, {"path": str(tmp_path / name), "sha256": None}) == lines
+    (tmp_path / "table").write_bytes((tmp_path / "table").read_bytes()[:-9])
+    with pytest.raises(UserError, match="Parquet file can't be read"):
+        fetch(tmp_path, {"path": str(tmp_path / "table"), "sha256": None})
 
 
 def test_from_a_package(tmp_path, monkeypatch):

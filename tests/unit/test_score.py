@@ -3,6 +3,7 @@
 import pytest
 
 import score
+from selfalign.benchmarks.base import Benchmark, open_benchmark
 from selfalign.benchmarks.scoring import evalplus_outcome
 from selfalign.errors import InfrastructureError, UserError
 from selfalign.sandbox.payload.evalplus_job import STATUSES
@@ -62,8 +63,25 @@ def test_seeds_are_left_out_of_how_completions_were_made():
     assert score.first_generated([]) == {}
 
 
+class Proved(Benchmark):
+    """A benchmark that passes what says so."""
+
+    proved = True
+
+    def score(self, sandbox, jobs):
+        for _, answer in jobs:
+            yield {"passed": answer["solution"] == "right", "verdict": "error", "reason": "no module"}
+
+
+def test_problems_that_nobody_can_solve_in_this_image_are_named():
+    problems = [{"task_id": "T/0", "canonical_solution": "right"}, {"task_id": "T/1", "canonical_solution": "wrong"}]
+    assert score.failed_references(Proved(), None, problems) == {"reference_failed": {"T/1": "error: no module"}}
+    assert score.failed_references(Proved(), None, problems[:1]) == {"reference_failed": {}}
+    assert score.failed_references(open_benchmark("humaneval"), None, problems) == {}
+
+
 def evalplus_facts(base: str, plus: str, **more) -> dict:
-    counts = {f"evalplus_{part}": STATUSES.index(status) for part, status in (("base", base), ("plus", plus))}
+    counts = {f"score_{part}": STATUSES.index(status) for part, status in (("base", base), ("plus", plus))}
     return {"report": {"state": "end"}, "proved": True, "counts": counts, "killed": None, "stderr_tail": "", **more}
 
 

@@ -3,13 +3,21 @@
 import pytest
 
 from selfalign.backends import PROMPT_TOO_LONG, Completion
+from selfalign.benchmarks.asking import code_of, stub_message, whole_solution
 from selfalign.stages import completions
-from selfalign.stages.completions import Completions, instruction, whole_solution
+from selfalign.stages.completions import Completions
 
 STUB = 'from typing import List\n\n\ndef helper(x):\n    return x\n\n\ndef total(a: List[int]) -> int:\n    """ Sum.\n    >>> total([1])\n    1\n    """\n'
-HUMANEVAL = {"benchmark": "humaneval", "task_id": "HumanEval/0", "prompt": STUB, "entry_point": "total"}
+HUMANEVAL = {
+    "benchmark": "humaneval",
+    "kind": "humaneval",
+    "task_id": "HumanEval/0",
+    "prompt": STUB,
+    "entry_point": "total",
+}
 MBPP = {
     "benchmark": "mbpp-plus",
+    "kind": "mbpp-plus",
     "task_id": "Mbpp/2",
     "prompt": '"""\nWrite a function to find the shared elements.\nassert shared((1,), (1,)) == (1,)\n"""\n',
     "entry_point": "shared",
@@ -37,8 +45,8 @@ def test_the_answer_is_begun_with_an_open_fence_and_ends_at_the_closing_one(stag
 
 
 def test_a_stub_is_shown_in_a_fence_and_a_docstring_as_a_task_with_its_test():
-    assert f"```python\n{STUB.strip()}\n```" in instruction(HUMANEVAL)
-    text = instruction(MBPP)
+    assert f"```python\n{STUB.strip()}\n```" in stub_message(HUMANEVAL)
+    text = stub_message(MBPP)
     assert text.startswith("Write a function to find the shared elements. ")
     assert text.endswith("```python\nassert shared((1,), (1,)) == (1,)\n```")
     assert '"""' not in text
@@ -97,9 +105,9 @@ def test_lone_surrogates_become_writable(stage):
     ],
 )  # fmt: skip
 def test_a_chat_server_is_sent_the_message_alone_and_its_program_is_found(answer, program):
-    assert completions.code_of(HUMANEVAL, answer) == program
+    assert code_of(HUMANEVAL, answer) == program
     stage = Completions({"samples": 1}, {"chat_template": "native", "endpoint": {"api": "chat"}}, "folder")
     prompt = stage.prompt(HUMANEVAL)
-    assert prompt.text == instruction(HUMANEVAL) and prompt.stop == ()
+    assert prompt.text == stub_message(HUMANEVAL) and prompt.stop == ()
     row = stage.parse(HUMANEVAL, 0, Completion(answer, "stop", 1, 0, 1))
     assert row["solution"].endswith(program) and row["text"] == answer

@@ -1,83 +1,114 @@
 """Problems of the benchmarks in one form.
 
-A row: `id`, `benchmark` (its name in the config), `kind`, `task_id`, `prompt`, `entry_point`, `canonical_solution`,
-`tests` (a text that checks the entry point; empty where EvalPlus does it), `decontaminate` (further texts that training
-data must not repeat), `evalplus` (the fields that EvalPlus scores by, or null).
+A row: `id`, `benchmark` (its name in the config), `kind`, `variant` (of a kind that has some), `task_id`, `prompt`, `entry_point`, `canonical_solution`,
+`tests` (a text that checks the entry point; empty where something else does it), `decontaminate` (further texts that
+training data must not repeat), and what its kind of benchmark adds.
 """
 
-import json
-
+from selfalign.benchmarks.base import Benchmark, open_benchmark
+from selfalign.benchmarks.records import read_records
 from selfalign.errors import UserError
 from selfalign.rows import row_id
 
-PROBLEMS = {"humaneval": 164, "humaneval-plus": 164, "mbpp-plus": 378}
-"""Kind -> how many problems the whole benchmark has."""
 
-FIELDS = {
-    "humaneval": ("task_id", "prompt", "entry_point", "canonical_solution", "test"),
-    "humaneval-plus": ("task_id", "prompt", "entry_point", "canonical_solution", "base_input", "plus_input", "atol"),
-    "mbpp-plus": ("task_id", "prompt", "entry_point", "canonical_solution", "base_input", "plus_input", "atol"),
-}
-"""Kind -> fields that each of its problems must have."""
-
-
-def parse_problems(name: str, spec: dict, text: bytes, where: str) -> list[dict]:
+def parse_problems(
+    name: str, spec: dict, text: bytes, where: str, tests: list[tuple[bytes, str]] | None = None
+) -> list[dict]:
     """Normalised rows, in the order of the source.
 
     Args:
         name: the benchmark's name in the config.
-        spec: `kind`, and `problems` where another number than the benchmark's own is wanted.
-        text: JSON Lines in the benchmark's own format.
+        spec: `kind`, `variant` where it has some, `since` and `until` for those of a window of time, and `problems` where
+            another number than the benchmark's own is wanted.
+        text: JSON Lines, a JSON list, or Parquet, in the benchmark's own format.
         where: the source, for messages.
+        tests: other benchmarks' files that it borrows from, each with its source.
 
     Raises:
         UserError: not that format, a task id twice, or another number of problems.
     """
-    kind = spec["kind"]
-    rows = [_problem(name, kind, record) for record in _records(text, kind, where)]
-    wanted = spec.get("problems") or PROBLEMS[kind]
+    benchmark, variant = open_benchmark(spec["kind"]), spec.get("variant")
+    rows = [
+        {
+            "id": row_id("problem", name, fields["task_id"]),
+            "benchmark": name,
+            "kind": benchmark.kind,
+            **({"variant": variant} if variant else {}),
+            **fields,
+        }
+        for fields in _fields(benchmark, variant, text, where, _lenders(benchmark, tests or []))
+    ]
+    wanted = spec.get("problems") or benchmark.size(variant)
     if len(rows) != wanted:
-        raise UserError(f"{kind} has {wanted} problems, the file {len(rows)}", where=where, fix="fetch the whole file")
+        whole = f"{benchmark.kind}, {variant}," if variant else benchmark.kind
+        raise UserError(
+            f"{whole} has {wanted} problems, the file {len(rows)}",
+            where=where,
+            fix="fetch the whole file, of the version that docs/benchmarks.md names",
+        )
     ids = [row["task_id"] for row in rows]
     if len(set(ids)) != len(ids):
         twice = next(task for task in ids if ids.count(task) > 1)
         raise UserError(f"the problem {twice!r} is there twice", where=where, fix="fetch the original file")
-    return rows
+    return within(rows, spec, where)
 
 
-def _records(text: bytes, kind: str, where: str) -> list[dict]:
-    records = []
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-            missing = [field for field in FIELDS[kind] if field not in record]
-        except (ValueError, TypeError) as error:
-            raise UserError(
-                f"line {number} is not JSON: {error}", where=where, fix=f"give a file in {kind}'s own format"
-            ) from None
+def within(rows: list[dict], spec: dict, where: str) -> list[dict]:
+    """The rows of the window from `since` to `until` (days, both included), where the config asks for one.
+
+    Raises:
+        UserError: no problem is of that time.
+    """
+    since, until = spec.get("since"), spec.get("until")
+    if not since and not until:
+        return rows
+    found = [row for row in rows if (since or "") <= row["date"] <= (until or "9999")]
+    if not found:
+        first, last = (choose(row["date"] for row in rows) for choose in (min, max))
+        raise UserError(
+            f"no problem is of the time from {since or 'the first'} to {until or 'the last'}",
+            where=where,
+            fix=f"set `since` and `until` so that they meet the file's problems, which are of {first} to {last}",
+        )
+    return found
+
+
+def _lenders(benchmark: Benchmark, tests: list[tuple[bytes, str]]) -> dict[str, dict]:
+    """Task id -> record to borrow from."""
+    found = {}
+    for text, where in tests:
+        for place, record in read_records(text, benchmark.kind, where):
+            missing = [field for field in benchmark.borrows if not isinstance(record, dict) or field not in record]
+            if missing:
+                raise UserError(
+                    f"{place} lacks {', '.join(missing)}, which {benchmark.kind} borrows",
+                    where=where,
+                    fix="check `tests`; docs/benchmarks.md says which files are wanted there",
+                )
+            found[record["task_id"]] = record
+    return found
+
+
+def _fields(benchmark: Benchmark, variant: str | None, text: bytes, where: str, lenders: dict[str, dict]):
+    """What the benchmark makes of each record."""
+    advice = "check `kind`, `variant` and `source`; docs/benchmarks.md says which file each kind wants"
+    for place, record in read_records(text, benchmark.kind, where):
+        missing = [field for field in benchmark.fields if not isinstance(record, dict) or field not in record]
         if missing:
             raise UserError(
-                f"line {number} lacks {', '.join(missing)}: this is not {kind}'s own format",
+                f"{place} lacks {', '.join(missing)}: this is not {benchmark.kind}'s own format",
                 where=where,
-                fix="check `kind` and `source`; docs/benchmarks.md says which file each kind wants",
+                fix=advice,
             )
-        records.append(record)
-    return records
-
-
-def _problem(name: str, kind: str, record: dict) -> dict:
-    entry = record["entry_point"]
-    return {
-        "id": row_id("problem", name, record["task_id"]),
-        "benchmark": name,
-        "kind": kind,
-        "task_id": record["task_id"],
-        "prompt": record["prompt"],
-        "entry_point": entry,
-        "canonical_solution": record["canonical_solution"],
-        "tests": f"{record['test']}\n\ncheck({entry})\n" if kind == "humaneval" else "",
-        "decontaminate": [record["assertion"]] if record.get("assertion") else [],
-        "evalplus": None if kind == "humaneval" else {field: record[field] for field in FIELDS[kind]},
-    }
+        if benchmark.borrows:
+            record = {**record, "borrowed": lenders.get(record["task_id"])}
+        try:
+            yield benchmark.problem(record, variant)
+        except UserError as error:
+            raise UserError(f"{place}: {error.what}", where=where, fix=error.fix or advice) from None
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(
+                f"{place} is not in {benchmark.kind}'s own format: {type(error).__name__}: {error}",
+                where=where,
+                fix=advice,
+            ) from None

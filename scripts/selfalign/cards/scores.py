@@ -2,15 +2,9 @@
 
 from huggingface_hub import EvalResult, ModelCard
 
+from selfalign.benchmarks import BENCHMARKS
 from selfalign.datasets.card import table
 from selfalign.report.text import percent, points
-
-HUB_NAMES = {
-    "humaneval": ("openai/openai_humaneval", "HumanEval"),
-    "humaneval-plus": ("evalplus/humanevalplus", "HumanEval+"),
-    "mbpp-plus": ("evalplus/mbppplus", "MBPP+"),
-}
-"""Kind of benchmark -> its dataset on the hub, and the name that people know it by."""
 
 
 def card_with_scores(card: str, name: str, scores: list[dict]) -> str:
@@ -37,11 +31,12 @@ def card_with_scores(card: str, name: str, scores: list[dict]) -> str:
 
 
 def result(row: dict) -> EvalResult:
-    dataset, known_as = HUB_NAMES.get(row["kind"], (row["kind"], row["benchmark"]))
+    dataset, known_as = BENCHMARKS[row["kind"]].hub
+    part = ", ".join(filter(None, [row.get("variant"), " to ".join(row.get("dates", []))]))
     return EvalResult(
         task_type="text-generation",
         dataset_type=dataset,
-        dataset_name=known_as,
+        dataset_name=f"{known_as} ({part})" if part else known_as,
         metric_type="pass@1",
         metric_name="pass@1",
         metric_value=round(row["pass_at_1"], 4),

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from selfalign.backends import engine_gpus
+from selfalign.benchmarks import BENCHMARKS
 from selfalign.candidates import model_of
 from selfalign.methods import layout
 from selfalign.plan.assumptions import BYTES, RESUMABLE_CHECKPOINTS, Assumptions
@@ -12,7 +13,6 @@ from selfalign.plan.assumptions import BYTES, RESUMABLE_CHECKPOINTS, Assumptions
 FIRST_TRY_MINUTES = {"generation": 720, "training": 720, "verdicts": 360, "other": 120}
 """Run time that jobs ask for at their first try, where the partition allows it (profiles/slurm/profile.yaml)."""
 VERDICT_THREADS = 32
-BENCHMARK_PROBLEMS = {"humaneval": 164, "humaneval-plus": 164, "mbpp-plus": 378}
 RESPONSE_LATENCY = 2.0
 """Seconds that an endpoint takes for one answer."""
 LOCAL_RULES = ("fetch_model", "fetch_corpus", "fetch_benchmark", "build_sandbox", "write_manifest")
@@ -186,7 +186,7 @@ def completion_stages(
     model = config["models"][model_of(config, candidate)]
     stages = []
     for benchmark, spec in config["evaluation"]["benchmarks"].items():
-        problems = BENCHMARK_PROBLEMS[spec["kind"]]
+        problems = BENCHMARKS[spec["kind"]].size(spec["variant"])
         rows = min(spec["limit"] or problems, problems) * spec["samples"]
         owner = f"{candidate}, {benchmark}"
         stages.append(

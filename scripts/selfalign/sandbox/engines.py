@@ -13,8 +13,10 @@ from pathlib import Path
 
 from selfalign.errors import UserError
 from selfalign.sandbox.payload import (
+    benchmark_jobs,
     checks,
     equality,
+    evalperf_job,
     evalplus_job,
     execution,
     frames,
@@ -32,7 +34,7 @@ from selfalign.sandbox.payload import (
 
 PAYLOAD = Path(__file__).resolve().parent / "payload"
 PAYLOAD_MODULES = (
-    checks, equality, evalplus_job, execution, frames, harness, isolation, process_tree, proof, pytest_style, seccomp,
+    benchmark_jobs, checks, equality, evalperf_job, evalplus_job, execution, frames, harness, isolation, process_tree, proof, pytest_style, seccomp,
     server, tampering, variants, worker,
 )  # fmt: skip
 """Named here so that a change to what runs inside the container changes the fingerprint of scripts that use it."""

@@ -122,16 +122,24 @@ class Sandbox:
         """Verdicts on requests that are run as they are, without a look at their texts first.
 
         Args:
-            requests: `solution`, `tests`, and, where the text shall not be `__main__`, its `module` name.
+            requests: `solution`, `tests`, and, where they differ from the usual, `module` (the name that the text runs
+                under, for `__main__`), `limits` (some of them), `libraries` (True for a worker that has the large
+                libraries and :attr:`Policy.preload`, whatever the texts name).
         """
-        return (judge(answer, self.limits.as_dict()) for answer in self.exchange(requests))
+        limits: deque[dict] = deque()
+        answers = self.exchange(_noting(requests, limits))
+        return (judge(answer, {**self.limits.as_dict(), **limits.popleft()}) for answer in answers)
 
-    def exchange(self, requests: Iterable[dict]) -> Iterator[dict]:
+    def exchange(self, requests: Iterable[dict], at_once: int | None = None) -> Iterator[dict]:
         """Sends requests to the workers and gives the facts about them in the order of the requests.
 
         A request whose worker or container was lost is sent again; after :data:`ATTEMPTS` tries the machine is held to
         be at fault.
+
+        Args:
+            at_once: requests under way at the same time; all workers are kept busy when None.
         """
+        most = at_once or AHEAD * self.workers
         waiting: deque[tuple[int, dict]] = deque()
         source = enumerate(requests)
         under_way: dict[int, dict] = {}
@@ -140,7 +148,7 @@ class Sandbox:
         due = 0
         exhausted = False
         while True:
-            while not exhausted and len(under_way) + len(waiting) < AHEAD * self.workers and len(answers) < HELD:
+            while not exhausted and len(under_way) + len(waiting) < most and len(answers) < HELD:
                 item = next(source, None)
                 exhausted = item is None
                 if item:
@@ -262,6 +270,13 @@ class Sandbox:
 
     def __exit__(self, *exc) -> None:
         self.close()
+
+
+def _noting(requests: Iterable[dict], limits: deque[dict]) -> Iterator[dict]:
+    """The requests; what limits of its own each has is kept, in order."""
+    for request in requests:
+        limits.append(request.get("limits", {}))
+        yield request
 
 
 def _tasks_of_user() -> int:

@@ -2,20 +2,18 @@
 
 The answer is begun for the model with an open code fence, so that base models and tuned ones are asked the same thing.
 A chat server can't go on with an answer: it is sent the message alone, and the program is looked for in what it says.
+What is asked, and what program comes of an answer, the benchmark says (:mod:`selfalign.benchmarks.base`).
 A problem is never dropped: a truncated answer is scored as it is, one that could not be asked counts as failed.
 """
 
-import re
 from pathlib import Path
 
 from selfalign.backends import PROMPT_TOO_LONG, Completion
+from selfalign.benchmarks.base import Benchmark, open_benchmark
 from selfalign.chat import load_template
-from selfalign.fewshots import PROMPTS, render
+from selfalign.fewshots import PROMPTS
 from selfalign.rows import digest, row_id
 from selfalign.stages import Prompt
-from selfalign.stages.parsing import FENCE, code_blocks
-
-PREFILL = f"{FENCE}python\n"
 
 
 class Completions:
@@ -27,13 +25,9 @@ class Completions:
     def __init__(self, settings: dict, model: dict, folder: str, prompts: Path = PROMPTS):
         self._prompts = prompts
         self.samples: int = settings["samples"]
-        source = (prompts / "completions.jinja").read_text(encoding="utf-8")
         self._chat = (model.get("endpoint") or {}).get("api") == "chat"
-        if self._chat:
-            self._prompt_id = f"completions/chat/{digest(source)[:12]}"
-            return
-        self._template = load_template(folder, model["chat_template"])
-        self._prompt_id = f"completions/{digest(source, self._template.prompt('', PREFILL))[:12]}"
+        self._template = None if self._chat else load_template(folder, model["chat_template"])
+        self._prompt_ids: dict[str, str] = {}
 
     def select(self, rows: list[dict]) -> list[dict]:
         return rows
@@ -42,10 +36,21 @@ class Completions:
         return 0
 
     def prompt(self, row: dict) -> Prompt:
+        benchmark = open_benchmark(row["kind"])
+        message, prompt_id = benchmark.message(row, self._prompts), self._prompt_id(benchmark)
         if self._chat:
-            return Prompt(instruction(row, self._prompts), "", 0, self._prompt_id, ())
-        text = self._template.prompt(instruction(row, self._prompts), PREFILL)
-        return Prompt(text, "", 0, self._prompt_id, (f"\n{FENCE}",))
+            return Prompt(message, "", 0, prompt_id, ())
+        return Prompt(self._template.prompt(message, benchmark.prefill), "", 0, prompt_id, benchmark.stop)
+
+    def _prompt_id(self, benchmark: Benchmark) -> str:
+        if benchmark.kind not in self._prompt_ids:
+            words = benchmark.wording(self._prompts)
+            self._prompt_ids[benchmark.kind] = (
+                f"completions/chat/{digest(words)[:12]}"
+                if self._chat
+                else f"completions/{digest(words, self._template.prompt('', benchmark.prefill))[:12]}"
+            )
+        return self._prompt_ids[benchmark.kind]
 
     def seed_id(self, row: dict) -> str:
         return row_id("problem", row["benchmark"], row["task_id"])
@@ -58,9 +63,7 @@ class Completions:
             "benchmark": row["benchmark"],
             "task_id": row["task_id"],
             "sample": sample,
-            "solution": ""
-            if completion.finish_reason == PROMPT_TOO_LONG
-            else whole_solution(row, code_of(row, text) if self._chat else text),
+            "solution": "" if completion.finish_reason == PROMPT_TOO_LONG else self._solution(row, text),
             "text": text,
             "finish_reason": completion.finish_reason,
             "truncated": completion.finish_reason == "length",
@@ -68,41 +71,6 @@ class Completions:
             "output_tokens": completion.output_tokens,
         }
 
-
-def instruction(problem: dict, prompts: Path = PROMPTS) -> str:
-    """What the user's turn says: a stub to complete, or the task and the test that a docstring holds."""
-    prompt = problem["prompt"].strip("\n")
-    docstring = re.fullmatch(r'\s*"""(.*)"""\s*', prompt, re.DOTALL)
-    if not docstring:
-        return render("completions", "stub", prompts, prompt=prompt)
-    lines = docstring[1].strip().splitlines()
-    tests = [line for line in lines if line.startswith("assert")]
-    task = " ".join(line.strip() for line in lines if not line.startswith("assert"))
-    return render("completions", "docstring", prompts, task=task, tests="\n".join(tests))
-
-
-def code_of(problem: dict, answer: str) -> str:
-    """The program in a chat model's answer: the last Python block that defines the entry point, else the longest one, be
-    it closed or cut off; the whole answer where there is no block."""
-    blocks = [block.code for block in code_blocks(answer) if block.python]
-    named = [code for code in blocks if re.search(rf"\b{re.escape(problem['entry_point'])}\b\s*[(=]", code)]
-    defining = [code for code in named if re.search(rf"def\s+{re.escape(problem['entry_point'])}\b", code)]
-    if defining:
-        return defining[-1]
-    return max(named or blocks, key=len, default=answer)
-
-
-def whole_solution(problem: dict, answer: str) -> str:
-    """The program of an answer, with what it takes from the problem's stub put before it.
-
-    An answer that defines the entry point gets what stands above that definition in the stub (imports, helpers); one
-    that goes on where the stub ends gets the whole stub.
-    """
-    stub, entry = problem["prompt"], problem["entry_point"]
-    definition = re.compile(rf"^(?:async\s+)?def\s+{re.escape(entry)}\b|^{re.escape(entry)}\s*=", re.MULTILINE)
-    above = definition.search(stub)
-    if not above:
-        return answer
-    if not definition.search(answer) and re.match(r"(?:[ \t]*\n)*[ \t]+\S", answer):
-        return stub.rstrip("\n") + "\n" + answer
-    return stub[: above.start()] + answer
+    def _solution(self, row: dict, text: str) -> str:
+        benchmark = open_benchmark(row["kind"])
+        return benchmark.solution(row, benchmark.code(row, text) if self._chat else text)

@@ -51,7 +51,7 @@ STATUSES = ("", "pass", "fail", "timeout")
 """A status is handed over as a counter's number, which is read from outside, as those of checks are."""
 
 
-def count_score(request: dict, counters: dict) -> None:
+def count_score(request: dict, counters: dict, told: dict) -> None:
     """Scores a completion and sets each part's counter to the place of its status in :data:`STATUSES`."""
     for part, status in score(request).items():
         for _ in range(STATUSES.index(status)):

@@ -16,7 +16,7 @@ import signal
 import socket
 import time
 
-from . import checks, evalplus_job, harness, isolation, seccomp, variants
+from . import benchmark_jobs, checks, harness, isolation, seccomp, variants
 from .process_tree import descendants, is_alone, living, own_id_in_proc, tree_usage
 
 POLL_SECONDS = 0.05
@@ -35,7 +35,7 @@ class Execution:
 
     Args:
         request: `solution`, `tests`, `module`, `limits`, `trials` (`stub`, `mutants`), `lines` (tell which were
-            reached); or `kind` "evalplus".
+            reached); or the `kind` of a job in `benchmark_jobs.py`.
         worker: what the worker holds for all requests, see `worker.py`.
     """
 
@@ -45,9 +45,10 @@ class Execution:
 
     def answer(self) -> dict:
         """Facts about the program, and under `trials` about its variants."""
-        if self.request.get("kind") == "evalplus":
+        if self.request.get("kind"):
             self.worker.board.compiled = True
-            score = lambda counters: evalplus_job.count_score(self.request, counters)  # noqa: E731
+            job = benchmark_jobs.JOBS[self.request["kind"]]
+            score = lambda counters, told: job(self.request, counters, told)  # noqa: E731
             return self._run({"solution": None, "tests": None, "tree": None, "score": score, "seen": ""})
         try:
             tree = checks.parse(self.request["solution"], "solution.py")
@@ -181,7 +182,7 @@ class Execution:
         except BaseException as error:
             channel.send(b"e" + repr(error).encode("utf-8", "replace")[:500])
             os._exit(1)
-        texts = {part: self.request[part] for part in ("solution", "tests") if self.request.get("kind") != "evalplus"}
+        texts = {} if self.request.get("kind") else {part: self.request[part] for part in ("solution", "tests")}
         module = self.request.get("module", "__main__")
         harness.become(self.worker.harness, {**prepared, "texts": texts, "module": module}, claim)
 

@@ -41,7 +41,7 @@ class Harness:
     def __init__(self):
         self.counter = checks.Counter()
         self.blocked: list[str] = []
-        self.evalplus = {"base": itertools.count(), "plus": itertools.count()}
+        self.scores = {part: itertools.count() for part in ("base", "plus", "status")}
         checks.count_unittest(self.counter)
         _tame_doctest()
         _tame_atexit()
@@ -57,7 +57,7 @@ class Harness:
 
     @property
     def counters(self) -> dict:
-        return self.counter.counts | {f"evalplus_{part}": count for part, count in self.evalplus.items()}
+        return self.counter.counts | {f"score_{part}": count for part, count in self.scores.items()}
 
 
 def _run():
@@ -121,19 +121,19 @@ def become(harness: Harness, prepared: dict, claim: int) -> None:
         record = {"state": state, "seen": sorted(seen), "blocked": harness.blocked[:3], **more}
         write(claim, json.dumps(record).encode() + b"\n")
 
-    job = None
+    job, told = None, {}
     try:
         texts = prepared["texts"]
         _prepare_interpreter(texts, harness)
         solution = prepared["solution"]
         if prepared["seen"]:
             solution = checks.plant(solution, {prepared["seen"]: seen.add})
-        score = prepared["score"] and (lambda: prepared["score"](harness.evalplus))
+        score = prepared["score"] and (lambda: prepared["score"](harness.scores, told))
         job = Job(harness, solution, prepared["tests"], prepared["tree"], prepared["module"], score)
         if score is None:
             sys.addaudithook(harness.hook)
         harness.generator.send(job)
-        say("end", thread_errors=harness.counter.thread_errors[:3])
+        say("end", thread_errors=harness.counter.thread_errors[:3], told=told)
     except SystemExit as error:
         say("exit", phase=job.phase if job else "", message=str(error.code)[:MAX_MESSAGE])
     except BaseException as error:

@@ -44,7 +44,8 @@ def preload(names: Iterable[str]) -> list[str]:
 
 def wants_libraries(request: dict) -> bool:
     texts = (request.get("solution", ""), request.get("tests", ""))
-    return request.get("kind") == "evalplus" or any(map(_NAMES_LIBRARY.search, texts))
+    named = bool(request.get("kind")) or request.get("libraries", False)
+    return named or any(map(_NAMES_LIBRARY.search, texts))
 
 
 class Hand:
