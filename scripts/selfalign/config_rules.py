@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from selfalign import config_methods
-from selfalign.candidates import candidates, model_of
+from selfalign.candidates import arm_of, candidates, model_of
 from selfalign.methods.base import SECTIONS
 
 Rule = Callable[[dict], Iterator[str]]
@@ -40,6 +40,15 @@ def names_exist(config: dict) -> Iterator[str]:
     for name in config["evaluation"]["models"]:
         if name not in config["models"]:
             yield _unknown("evaluation.models", name, "models", config["models"])
+
+
+def paper_figures_have_an_arm(config: dict) -> Iterator[str]:
+    paper, arms = config["report"]["paper"], {arm_of(config, name): None for name in candidates(config)}
+    for name in paper["scores"]:
+        if name not in arms:
+            yield _unknown("report.paper.scores", name, "checkpoints (nor evaluation)", arms)
+    if paper["scores"] and not paper["source"]:
+        yield "report.paper.source is missing: figures that were not measured here need the name of their paper"
 
 
 def models_are_served(config: dict) -> Iterator[str]:
@@ -182,4 +191,5 @@ RULES: tuple[Rule, ...] = (
     devices_can_share,
     deadlines_are_ordered,
     trials_feed_what_asks_for_them,
+    paper_figures_have_an_arm,
 )

@@ -18,7 +18,6 @@ from selfalign.cards.scores import card_with_scores
 from selfalign.datasets.census import in_order
 from selfalign.io import write_json, write_jsonl
 from selfalign.report import (
-    compare,
     costs,
     figures,
     funnel,
@@ -34,7 +33,6 @@ from selfalign.report import (
     text,
     warnings,
 )
-from selfalign.statistics import holm
 
 HOSTILE = "<script>alert('x')</script> \"quoted\" & <img src=x onerror=y> \u202egnp.exe \x1b[31m\x00\ud800 {{ 7 * 7 }} ``` </pre></svg>"
 CONFIG = {
@@ -248,7 +246,7 @@ def test_the_page_is_self_contained_and_its_links_lead_somewhere(outputs):
 def test_the_page_answers_in_the_order_in_which_a_reader_asks(outputs):
     headings = re.findall(r"<h2[^>]*>(.*?)</h2>", outputs["html"].split("<script")[0])
     assert headings == [
-        "Did it work?", "What happened to the data?", "Show me", "What did it cost?", "Can I trust and repeat it?",
+        "Did it work?", "Which arm is better?", "What happened to the data?", "Show me", "What did it cost?", "Can I trust and repeat it?",
         "What next?", "Words used here", "Details",
     ]  # fmt: skip
 
@@ -465,15 +463,6 @@ def test_problems_on_which_models_differ_come_first(run):
     assert table["humaneval"]["results"]["base"][4][0] is False and table["humaneval"]["places"][4] == [0, 0]
     listed = list(problems.answers(results, run.inputs["problems"], run.inputs["completions"]))
     assert [(entry["task_id"], sorted(entry["answers"])) for entry in listed] == [("HumanEval/4", ["base", "tuned"])]
-
-
-def test_two_checkpoints_are_compared_problem_by_problem_and_corrected_for_their_number():
-    rows = [{**result(name, passed), "base": "base"} for name, passed in (("a", 4), ("b", 9), ("c", 9))]
-    found = compare.checkpoints([*rows, {**result("base", 1), "base": ""}])
-    assert [(row["first"], row["second"], row["gained"], row["lost"]) for row in found] == [
-        ("a", "b", 5, 0), ("a", "c", 5, 0), ("b", "c", 0, 0),
-    ]  # fmt: skip
-    assert holm([0.01, 0.04, 0.03]) == [0.03, 0.06, 0.06]
 
 
 def test_an_earlier_run_is_compared_in_config_rows_and_scores(run, outputs):

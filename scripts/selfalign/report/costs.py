@@ -114,17 +114,18 @@ def totals(usage: list[dict], jobs: list[dict], trainings: dict[str, dict]) -> d
     sums = {key: sum(row[key] for row in usage) for key in ("requests", "reused", "prompt_tokens", "output_tokens")}
     cached = sum((row["cached_share"] or 0) * row["prompt_tokens"] for row in usage)
     gpu = [row["gpu_seconds"] for row in usage if row.get("gpu_seconds")]
-    gpu += [
-        run["processes"] * run["seconds"]
-        for run in trainings.values()
-        if not run["device"].startswith("CPU") and "seconds" in run
-    ]
+    gpu += [seconds for run in trainings.values() if (seconds := training_gpu_seconds(run))]
     return {
         **sums,
         "job_seconds": sum(row["seconds"] for row in jobs),
         "cached_share": cached / sums["prompt_tokens"] if sums["prompt_tokens"] else None,
         "gpu_hours": sum(gpu) / 3600 if gpu else None,
     }
+
+
+def training_gpu_seconds(run: dict) -> float:
+    """Seconds of a training, times the GPUs that shared it; 0 on a CPU."""
+    return 0 if run["device"].startswith("CPU") else run["processes"] * run.get("seconds", 0)
 
 
 def efficiency(folder: Path) -> tuple[list[str], list[list[str]]]:
