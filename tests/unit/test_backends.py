@@ -36,7 +36,7 @@ class Server:
 
     def __init__(self, script=()):
         self.script, self.seen, self.busy, self.most_busy = list(script), [], 0, 0
-        self.lock = threading.Lock()
+        self.lock, self.closing = threading.Lock(), threading.Event()
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -54,7 +54,9 @@ class Server:
                         outer.busy -= 1
 
             def answer(self, status, text, headers, body):
-                if status == "hang up":
+                if status == "sleep":
+                    outer.closing.wait()
+                if status in ("hang up", "sleep"):
                     self.connection.close()
                     return
                 data = (json.dumps(completion(body)) if text is None else text).encode()
@@ -72,6 +74,7 @@ class Server:
         threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True).start()
 
     def close(self):
+        self.closing.set()
         self.http.shutdown()
         self.http.server_close()
 
@@ -99,6 +102,35 @@ def backend(server: Server, **endpoint) -> EndpointBackend:
         "revision": "",
     }
     return EndpointBackend({**MODEL, "engine": "endpoint", "endpoint": {**spec, **endpoint}}, pause=0.001)
+
+
+def served_by(model: str, fingerprint: str | None) -> tuple:
+    found = {"choices": [{"text": "x", "finish_reason": "stop"}], "model": model, "system_fingerprint": fingerprint}
+    return (200, json.dumps(found), {})
+
+
+def test_each_answer_says_what_made_it_also_when_the_server_is_changed_on_the_way(serve):
+    script = [
+        served_by("small", "fp_1"),
+        served_by("small", "fp_2"),
+        served_by("small-2026-11-20", "fp_2"),
+        (200, None, {}),
+    ]
+    found = answers(backend(serve(*script), concurrency=1), (request(n) for n in range(4)))
+    versions = [answer.version for answer in found.values()]
+    assert versions[:3] == ["fp_1", "fp_2", "small-2026-11-20 fp_2"]
+    assert "Python" in versions[3], "without a fingerprint it is the server's own name"
+
+
+def test_a_server_that_does_not_answer_in_time_is_asked_again(serve):
+    server = serve(("sleep", "", {}))
+    (answer,) = answers(backend(server, timeout_seconds=0.2), [request()]).values()
+    assert answer.text == "answer to prompt 0" and len(server.seen) == 2
+
+
+def test_a_server_that_never_answers_in_time_is_the_machines_fault(serve):
+    with pytest.raises(InfrastructureError, match="ReadTimeout"):
+        answers(backend(serve(*[("sleep", "", {})] * ATTEMPTS), timeout_seconds=0.05), [request()])
 
 
 def answers(engine, requests) -> dict:

@@ -321,7 +321,7 @@ def test_every_step_of_a_short_training_has_one_tick():
 def test_warnings_name_what_is_wrong_and_nothing_else():
     full = result("tuned", 5, of=16)
     full["comparison"]["interval95"] = [0.01, 0.2]
-    clean = {"config": CONFIG, "scores": [full], "groups": [], "trainings": {}, "usage": [], "git": {}}
+    clean = {"config": CONFIG, "scores": [full], "groups": [], "trainings": {}, "usage": [], "git": {}, "mixed": []}
     assert warnings.warnings(**clean) == []
     fake = {"models": {"base": {"engine": "fake"}}, "datasets": {"all": {"policy": "random"}}}
     group = {
@@ -337,10 +337,21 @@ def test_warnings_name_what_is_wrong_and_nothing_else():
         "8 of 16 answers were cut": {"scores": [{**full, "truncated": 8}]},
         "500 of 2,000 pairs were longer": {"trainings": {"tuned": {"rows": 1500, "rows_too_long": 500}}},
         "changes that were not committed": {"git": {"modified": True}},
+        "gen, tests: 2 versions of the engine or server gave the answers (a: 1,200, b: 1)": {
+            "mixed": [{"owner": "gen", "stage": "tests", "versions": {"a": 1200, "b": 1}}]
+        },
     }
     for sentence, change in cases.items():
         found = warnings.warnings(**{**clean, **change})
         assert any(sentence in line for line in found), (sentence, found)
+
+
+def test_versions_are_summed_over_shards_and_told_where_there_are_several(tmp_path):
+    files = []
+    for generator, shard, found in (("a", 0, {"1": 3}), ("a", 1, {"1": 2, "2": 1}), ("b", 0, {"1": 3}), ("c", 0, None)):
+        files.append(str(tmp_path / "results" / "generators" / generator / "tests" / f"{shard}-of-2.usage.json"))
+        write_json(files[-1], {"seconds": 1.0} if found is None else {"versions": found})
+    assert costs.versions(files) == [{"stage": "tests", "owner": "a", "versions": {"1": 5, "2": 1}}]
 
 
 def funnel_row(stage, value):

@@ -43,7 +43,9 @@ def collect(config: dict, inputs: dict[str, list[str]], run: Path) -> dict:
         "scores": results,
         "headlines": scores.headlines(results),
         "published": published.published(results),
-        "warnings": warnings(config, results, groups, trainings, usage, manifest.get("git", {})),
+        "warnings": warnings(
+            config, results, groups, trainings, usage, manifest.get("git", {}), costs.versions(of["usage"])
+        ),
         "funnels": groups,
         "contamination": funnel.contamination(groups),
         "duplicates": funnel.duplicates(groups),

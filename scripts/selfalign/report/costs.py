@@ -36,6 +36,19 @@ def usage_rows(usage_files: list[str], memory: dict[str, float]) -> list[dict]:
     ]
 
 
+def versions(usage_files: list[str]) -> list[dict]:
+    """The stages whose answers were made by more than one version of an engine or server: `stage`, `owner`, `versions`
+    (version -> answers). Shards are summed up."""
+    found: dict[tuple[str, str], Counter] = defaultdict(Counter)
+    for path in usage_files:
+        found[Path(path).parent.name, owner(path)[1]].update(read_json(path).get("versions", {}))
+    return [
+        {"stage": stage, "owner": name, "versions": dict(sorted(counted.items()))}
+        for (stage, name), counted in sorted(found.items())
+        if len(counted) > 1
+    ]
+
+
 def rule_of(stage: str) -> str:
     """The rule that does a stage's work."""
     return "evolve_tasks" if stage.startswith("evolved-") else RULES.get(stage, f"generate_{stage}")
