@@ -278,6 +278,13 @@ def test_a_reader_is_warned_in_plain_words(outputs):
     assert "report.html" in outputs["summary"]
 
 
+def test_the_summary_compares_arms(outputs):
+    (line,) = [line for line in outputs["summary"].splitlines() if line.startswith("| tuned ") and "self-align" in line]
+    cells = [cell.strip() for cell in line.strip("|").split("|")]
+    assert cells[:3] == ["tuned", "self-align", "passing"] and cells[-1].startswith("31.2 % (")
+    assert "Real differences, of 1: none." in outputs["summary"]
+
+
 def test_scores_csv_has_a_row_a_model_and_benchmark(outputs):
     rows = list(csv.DictReader(outputs["scores"].splitlines()))
     assert [(row["candidate"], row["base"], row["pass_at_1"], row["problems"]) for row in rows] == [
