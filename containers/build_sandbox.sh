@@ -7,6 +7,7 @@ set -euo pipefail
 folder=$(realpath -m "$1")
 cd "$(dirname "$0")/.."
 . setup/common.sh
+. containers/image.sh
 
 # The same package index and lock give the same bytes: times, hash order and user ids are fixed.
 export SOURCE_DATE_EPOCH=1735689600 PYTHONHASHSEED=0 LC_ALL=C.UTF-8
@@ -72,14 +73,7 @@ echo 'sandbox:x:1000:' >>"$root/etc/group"
 # Mount points: for data, and for what the workflow runs.
 mkdir -p "$root/work" "$root/payload"
 
-# image_python ARGUMENT...: the image's Python, run by the image's own loader; needs no rights, and no namespace.
-image_python() {
-    local loader library
-    loader=$(echo "$root"/usr/lib/*-linux-gnu/ld-linux*.so.?)
-    library="$(dirname "$loader"):$site/numpy.libs"
-    PYTHONHOME="$root/usr" "$loader" --library-path "$library" "$root/usr/bin/python$version" -B -s "$@"
-}
-# image_program FILE ARGUMENT...: a program of the image, in the same way.
+# image_program FILE ARGUMENT...: a program of the image, run by the image's own loader.
 image_program() {
     local loader program
     loader=$(echo "$root"/usr/lib/*-linux-gnu/ld-linux*.so.?)
@@ -94,11 +88,9 @@ say "compiling the locale of the second run"
     mkdir -p "$root/usr/lib/locale"
     image_program /usr/bin/localedef --no-archive -i de_DE -f UTF-8 "$root/usr/lib/locale/de_DE.UTF-8")
 rm -rf "$root/usr/share/i18n"
-# Byte code whose validity does not hang on time stamps. One process: its order decides what the files share.
-find "$root/usr" -name __pycache__ -prune -exec rm -rf {} +
-image_python -m compileall -q -f --invalidation-mode unchecked-hash -s "$root" -p / "$root/usr/lib/python$version" "$site"
+compile_image "$root" "$site"
 say "trying the image's packages"
-image_python -c 'import dateutil, evalplus.data.mbpp, evalplus.eval, evalplus.gen.util, numpy, pandas, pytest, sortedcontainers'
+image_python "$root" -c 'import dateutil, evalplus.data.mbpp, evalplus.eval, evalplus.gen.util, numpy, pandas, pytest, sortedcontainers'
 chmod -R u+rwX,go+rX,go-w "$root"
 chmod 1777 "$root/tmp"
 

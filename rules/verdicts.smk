@@ -14,6 +14,7 @@ rule build_sandbox:
     params:
         recipe=file_fingerprint(
             "containers/build_sandbox.sh",
+            "containers/image.sh",
             "containers/tree_digest.py",
             "containers/evalplus_offline.py",
             "envs/sandbox.lock",
