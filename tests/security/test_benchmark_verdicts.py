@@ -81,6 +81,13 @@ def test_evoeval_compares_types_and_tolerates_a_little_in_floats(sandbox):
     assert verdicts(sandbox, "evoeval", problem, list(answers)) == list(answers.values())
 
 
+def test_a_reason_names_the_limit_that_held(sandbox):
+    """A benchmark has limits of its own, for its own requests only."""
+    request = {"solution": "while True: pass\n", "tests": "assert True\n"}
+    first, second = sandbox.judged([{**request, "limits": {"cpu_seconds": 1}}, request])
+    assert "more than 1 CPU seconds" in first.reason and "more than 2 CPU seconds" in second.reason
+
+
 def test_evoeval_a_bool_is_no_int_and_no_text_a_list(sandbox):
     record = {**SHARES, "canonical_solution": "    return {1: [len(parts) > 1, 'ab']}\n", "inputs": ["[1, 2]"]}
     (problem,) = rows_of("evoeval", [record], "subtle")

@@ -582,6 +582,16 @@ def test_a_card_carries_its_scores_as_metadata_only_for_whole_benchmarks():
     assert without.data.eval_results is None and "None." in without.text
 
 
+def test_a_card_says_which_part_of_a_benchmark_a_score_is_of():
+    more = {"kind": "livecodebench", "variant": "v6", "dates": ["2025-01-04", "2025-04-06"]}
+    rows = [{**result("t", 5, of=16), "kind": "evoeval", "variant": "subtle"}, {**result("t", 4, of=16), **more}]
+    card = ModelCard(card_with_scores("---\nlicense: mit\n---\n# t\n", "t", [{**row, "base": "base"} for row in rows]))
+    assert {(found.dataset_type, found.dataset_name) for found in card.data.eval_results} == {
+        ("evoeval/EvoEval_subtle", "EvoEval (subtle)"),
+        ("livecodebench/code_generation_lite", "LiveCodeBench (v6, 2025-01-04 to 2025-04-06)"),
+    }
+
+
 def test_gpu_hours_are_those_of_engines_and_trainings_on_gpus(tmp_path):
     path = tmp_path / "results" / "generators" / "gen" / "tasks" / "0-of-1.usage.json"
     spent = {"requests": 1, "reused": 0, "prompt_tokens": 1, "cached_prompt_tokens": 0, "output_tokens": 1}
