@@ -23,6 +23,7 @@ from selfalign.fewshots import PROMPTS
 from selfalign.io import read_json, read_jsonl, write_json
 from selfalign.journal import Journal
 from selfalign.journal_batches import JournalBatches
+from selfalign.progress import say_reuse
 from selfalign.rows import digest
 from selfalign.stage import StageWriter, funnel
 from selfalign.stages import Prompt, Stage, open_stage
@@ -39,7 +40,7 @@ class Usage:
 
     requests: int = 0
     reused: int = 0
-    generated: int = 0
+    made: int = 0
     prompt_tokens: int = 0
     cached_prompt_tokens: int = 0
     output_tokens: int = 0
@@ -170,7 +171,7 @@ def main(
         folder: of the model's weights and manifest.
         settings: of the stage.
         journal, writer: folder of the row journal, and the name of this job in it.
-        kept, rejected, counts, usage: output files; `usage` says what was generated, reused, and how fast.
+        kept, rejected, counts, usage: output files; `usage` says what was reused, made, and how fast.
         shard: "i-of-n" when `rows` holds all shards' rows.
         prompts: folder of the prompts, when it is not the project's own.
         gpus: how many GPUs the job was given and has to check before it loads anything; 0: no check.
@@ -202,6 +203,7 @@ def main(
     with StageWriter(asking.role, kept=kept, rejected=rejected, counts=counts, allow_empty=not job.rows) as out:
         write_rows(job, results, model["name"], out)
     logger.info("%s", funnel(out.counts()))
+    say_reuse(spent.requests, spent.reused, spent.made)
     write_json(usage, asdict(spent))
 
 
@@ -242,9 +244,9 @@ class Progress:
 
     def add(self, completion: Completion) -> None:
         spent = self._spent
-        if not spent.generated:
+        if not spent.made:
             logger.info("first answer (%s):\n%s", completion.finish_reason, completion.text)
-        spent.generated += 1
+        spent.made += 1
         if completion.finish_reason != PROMPT_TOO_LONG:
             spent.prompt_tokens += completion.prompt_tokens
             spent.cached_prompt_tokens += completion.cached_tokens
@@ -252,11 +254,9 @@ class Progress:
         now = time.monotonic()
         if now - self._said >= PROGRESS_SECONDS:
             self._said = now
-            left = (now - self._started) / spent.generated * (self._total - spent.generated)
+            left = (now - self._started) / spent.made * (self._total - spent.made)
             # Before the first wave of answers is in, their number says nothing about the pace.
-            self._say(
-                f"about {left:.0f} s to go" if spent.generated * 20 >= self._total else "too early for an estimate"
-            )
+            self._say(f"about {left:.0f} s to go" if spent.made * 20 >= self._total else "too early for an estimate")
 
     def end(self) -> None:
         self._say("done")
@@ -266,7 +266,7 @@ class Progress:
         spent.seconds = round(time.monotonic() - self._started, 2)
         logger.info(
             "%d of %d answers (%d reused), %s; prompt tokens %d, of them %.1f %% cached; output tokens %d, %.1f a second",
-            spent.generated,
+            spent.made,
             self._total,
             spent.reused,
             remark,

@@ -90,7 +90,7 @@ def test_what_was_measured_replaces_the_defaults(tmp_path):
     config = preset("paper-scale")
     before = planned(config, tmp_path)
     folder = tmp_path / "results" / "generators" / "self-align" / "responses"
-    usage = {"generated": 1000, "output_tokens": 300_000, "seconds": 30.0, "engine_start_seconds": 90.0}
+    usage = {"made": 1000, "output_tokens": 300_000, "seconds": 30.0, "engine_start_seconds": 90.0}
     write(folder / "0-of-2.usage.json", **usage)
     write(folder / "1-of-2.usage.json", generated=0, output_tokens=0, seconds=0.0, engine_start_seconds=0.0)
     write(folder / "0-of-2.counts.json", **{"in": 1000, "kept": 500})
