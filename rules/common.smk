@@ -184,11 +184,16 @@ def round_settings(wildcards):
 
 def stage_prompts(role):
     """A function that gives the content hash of the prompt files that a generator's stage uses."""
+    section = "tasks" if role == "rounds" else role
+    known = {}
 
     def prompts(wildcards):
-        section = "tasks" if role == "rounds" else role
-        stage = "tests" if role == "tests" else stage_of(role)(wildcards)
-        return prompt_fingerprint(stage, config["generators"][wildcards.generator][section])
+        name = wildcards.generator
+        # Once a generator: the files are the same for a thousand shards.
+        if name not in known:
+            stage = "tests" if role == "tests" else stage_of(role)(wildcards)
+            known[name] = prompt_fingerprint(stage, config["generators"][name][section])
+        return known[name]
 
     return prompts
 
