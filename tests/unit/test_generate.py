@@ -300,7 +300,13 @@ def test_every_benchmark_problem_of_every_shard_is_answered(parent, monkeypatch)
 
     monkeypatch.setattr("selfalign.stages.completions.load_template", lambda folder, kind: Template())
     problems = [
-        {"benchmark": "b", "task_id": f"B/{n}", "prompt": f"def solve{n}(a):\n", "entry_point": f"solve{n}"}
+        {
+            "benchmark": "b",
+            "kind": "humaneval",
+            "task_id": f"B/{n}",
+            "prompt": f"def solve{n}(a):\n",
+            "entry_point": f"solve{n}",
+        }
         for n in range(11)
     ]
     problems[2]["prompt"] += "    # long\n" * 5000

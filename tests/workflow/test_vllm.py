@@ -73,6 +73,22 @@ def test_seeds_decide_and_greedy_answers_need_none(engine):
     assert text(temperature=0.0, seed=1) == text(temperature=0.0, seed=2)
 
 
+def test_greedy_answers_are_the_same_in_one_shard_and_in_three(engine):
+    """In float32: docs/reruns.md says what is known of other formats. tests/bench/greedy.py measures more."""
+    asked = [request(number, tokens=8, temperature=0.0) for number in range(6)]
+
+    def shards(count: int) -> dict[str, str]:
+        texts = {}
+        for part in range(count):
+            engine._engine.reset_prefix_cache()  # every shard is a job with an engine of its own
+            rows = asked[6 * part // count : 6 * (part + 1) // count]
+            texts |= {key: answer.text for key, answer in answers(engine, rows).items()}
+        return texts
+
+    one, three = shards(1), shards(3)
+    assert one == three and len(set(one.values())) > 1
+
+
 def test_answers_end_at_stop_strings_and_at_the_limit(engine):
     stopped = answers(engine, [request(1, "Count: one, two, three, ", 40, stop=("five",), temperature=0.0)])
     answer = stopped.popitem()[1]
