@@ -8,6 +8,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . setup/common.sh
+. containers/image.sh
 
 accelerator=${ACCELERATOR:-gpu}
 roles=("$@")
@@ -103,7 +104,8 @@ build() {
         $([ "$accelerator" = cpu ] || echo --python-platform x86_64-manylinux_2_28) "${torch[@]}" -r "$work/$role.lock" || stop \
         "the packages could not be installed (message above)" "do: check network, disk space and pip's configuration"
     rm -rf "$site"/{bin,.lock} "$site"/{numpy,pandas}/tests
-    find "$root/usr" -name __pycache__ -prune -exec rm -rf {} +
+    # Files that are no valid Python lie in some packages on purpose: templates, tests.
+    compile_image "$root" "$site" >"$work/$role.compiled" || say "$role: $(wc -l <"$work/$role.compiled") lines about files that can't be compiled"
     chmod -R u+rwX,go+rX,go-w "$root"
     chmod 1777 "$root/tmp"
     mkdir -p "$root/mnt/snakemake_searchpaths"

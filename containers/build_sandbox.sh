@@ -1,13 +1,16 @@
 #!/usr/bin/env bash
 # build_sandbox.sh FOLDER [LOCK]: the image that model-written code runs in, FOLDER/rootfs, and its manifest FOLDER/image.json.
 # A minimal system of the machine's own distribution with Python (mmdebstrap needs no root where user namespaces are
-# allowed) and the packages of envs/sandbox.lock, or of LOCK, which has hashes too, where that names them. No container registry is asked. It is built beside FOLDER and renamed
-# into place, the manifest last: an interrupted build is never taken for an image.
+# allowed) and the packages of envs/sandbox.lock and of LOCK, which has hashes too and goes before where both name one. No
+# container registry is asked. It is built beside FOLDER and renamed into place, the manifest last: an interrupted build is
+# never taken for an image.
 set -euo pipefail
 folder=$(realpath -m "$1")
-libraries=${2:+$(realpath "$2")}
+libraries=()
+if [ $# -gt 1 ]; then libraries=("$(realpath "$2")"); fi
 cd "$(dirname "$0")/.."
 . setup/common.sh
+. containers/image.sh
 
 # The same package index and lock give the same bytes: times, hash order and user ids are fixed.
 export SOURCE_DATE_EPOCH=1735689600 PYTHONHASHSEED=0 LC_ALL=C.UTF-8
@@ -55,8 +58,8 @@ printf '3.11\n%s\n' "$version" | sort -V -C || stop "this distribution's Python 
 
 site="$root/usr/lib/python3/dist-packages"
 cp envs/sandbox.lock "$work/sandbox.lock"
-if [ -n "$libraries" ]; then python3 setup/lock_difference.py "$work/sandbox.lock" "$libraries"; fi
-for lock in "$work/sandbox.lock" $libraries; do
+for lock in "${libraries[@]}"; do python3 setup/lock_difference.py "$work/sandbox.lock" "$lock"; done
+for lock in "$work/sandbox.lock" "${libraries[@]}"; do
     say "adding the packages of $(basename "$lock") (Python $version)"
     "$uv" pip install --quiet --require-hashes --no-deps --only-binary :all: --link-mode copy \
         --python-version "$version" --python-platform x86_64-manylinux_2_28 --target "$site" -r "$lock" || stop \
@@ -79,14 +82,7 @@ echo 'sandbox:x:1000:' >>"$root/etc/group"
 # Mount points: for data, and for what the workflow runs.
 mkdir -p "$root/work" "$root/payload"
 
-# image_python ARGUMENT...: the image's Python, run by the image's own loader; needs no rights, and no namespace.
-image_python() {
-    local loader library
-    loader=$(echo "$root"/usr/lib/*-linux-gnu/ld-linux*.so.?)
-    library="$(dirname "$loader"):$site/numpy.libs"
-    PYTHONHOME="$root/usr" "$loader" --library-path "$library" "$root/usr/bin/python$version" -B -s "$@"
-}
-# image_program FILE ARGUMENT...: a program of the image, in the same way.
+# image_program FILE ARGUMENT...: a program of the image, run by the image's own loader.
 image_program() {
     local loader program
     loader=$(echo "$root"/usr/lib/*-linux-gnu/ld-linux*.so.?)
@@ -101,15 +97,13 @@ say "compiling the locale of the second run"
     mkdir -p "$root/usr/lib/locale"
     image_program /usr/bin/localedef --no-archive -i de_DE -f UTF-8 "$root/usr/lib/locale/de_DE.UTF-8")
 rm -rf "$root/usr/share/i18n"
-# Byte code whose validity does not hang on time stamps. One process: its order decides what the files share.
-find "$root/usr" -name __pycache__ -prune -exec rm -rf {} +
-image_python -m compileall -q -f --invalidation-mode unchecked-hash -s "$root" -p / "$root/usr/lib/python$version" "$site"
+compile_image "$root" "$site"
 say "trying the image's packages"
-image_python -c 'import dateutil, evalplus.data.mbpp, evalplus.eval, evalplus.gen.util, numpy, pandas, pytest, sortedcontainers'
+image_python "$root" -c 'import dateutil, evalplus.data.mbpp, evalplus.eval, evalplus.gen.util, numpy, pandas, pytest, sortedcontainers'
 chmod -R u+rwX,go+rX,go-w "$root"
 chmod 1777 "$root/tmp"
 
-python3 containers/tree_digest.py "$root" envs/sandbox.lock $libraries >"$work/image.json"
+python3 containers/tree_digest.py "$root" envs/sandbox.lock "${libraries[@]}" >"$work/image.json"
 rm -f "$folder/image.json"
 mkdir -p "$folder"
 rm -rf "$folder/rootfs"

@@ -65,7 +65,12 @@ SHARDS = [f"{i}-of-{config['seeds']['shards']}" for i in range(config["seeds"]["
 BENCHMARKS = expand("resources/benchmarks/{benchmark}.jsonl", benchmark=config["evaluation"]["benchmarks"])
 SANDBOX = "resources/sandbox/image.json"
 SANDBOX_RECIPE = file_fingerprint(
-    "containers/build_sandbox.sh", "containers/tree_digest.py", "containers/evalplus_offline.py", "envs/sandbox.lock"
+    "containers/build_sandbox.sh",
+    "containers/image.sh",
+    "containers/tree_digest.py",
+    "containers/evalplus_offline.py",
+    "setup/lock_difference.py",
+    "envs/sandbox.lock",
 )
 LOCKS = ("local-cpu", "local-gpu", "cluster", "sandbox")
 

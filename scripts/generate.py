@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -27,35 +28,9 @@ from selfalign.rows import digest
 from selfalign.stage import StageWriter, funnel
 from selfalign.stages import Prompt, Stage, open_stage
 from selfalign.stages.parsing import Rejected
+from selfalign.usage import Progress, Usage
 
 logger = logging.getLogger("selfalign.generate")
-
-PROGRESS_SECONDS = 30.0
-
-
-@dataclass
-class Usage:
-    """What a shard's generation cost; becomes the usage file."""
-
-    requests: int = 0
-    reused: int = 0
-    generated: int = 0
-    prompt_tokens: int = 0
-    cached_prompt_tokens: int = 0
-    output_tokens: int = 0
-    seconds: float = 0.0
-    engine_start_seconds: float = 0.0
-    engine: str = ""
-    engine_version: str = ""
-    gpus: int = 0
-
-    @property
-    def cached_share(self) -> float:
-        return self.cached_prompt_tokens / self.prompt_tokens if self.prompt_tokens else 0.0
-
-    @property
-    def tokens_per_second(self) -> float:
-        return self.output_tokens / self.seconds if self.seconds else 0.0
 
 
 @dataclass
@@ -199,6 +174,10 @@ def main(
             if gpus:
                 check_gpus(gpus, folder)
             results |= generate(job, set(results), model, folder, store, spent, open_engine)
+    spent.versions = dict(sorted(Counter(results[key]["engine_version"] for key in wanted).items()))
+    if len(spent.versions) > 1:
+        told = ", ".join(f"{version}: {number}" for version, number in spent.versions.items())
+        logger.warning("answers by %d versions of what serves %s: %s", len(spent.versions), model["name"], told)
     with StageWriter(asking.role, kept=kept, rejected=rejected, counts=counts, allow_empty=not job.rows) as out:
         write_rows(job, results, model["name"], out)
     logger.info("%s", funnel(out.counts()))
@@ -218,7 +197,8 @@ def generate(
     try:
         with JournalBatches(store) as batches:
             for request, completion in engine.generate(job.missing(found)):
-                result = {**asdict(completion), "engine_version": engine.version}
+                result = asdict(completion)
+                result["engine_version"] = result.pop("version") or engine.version
                 result.pop("cached_tokens")  # depends on what ran before: in usage, not in rows
                 long = completion.finish_reason == PROMPT_TOO_LONG
                 batches.add(too_long_key(request.key, model["context"]) if long else request.key, result)
@@ -231,50 +211,6 @@ def generate(
     spent.gpus = getattr(engine, "gpus", 0)
     progress.end()
     return results
-
-
-class Progress:
-    """Adds up what answers cost and logs how far the job is."""
-
-    def __init__(self, spent: Usage, total: int):
-        self._spent, self._total = spent, total
-        self._started = self._said = time.monotonic()
-
-    def add(self, completion: Completion) -> None:
-        spent = self._spent
-        if not spent.generated:
-            logger.info("first answer (%s):\n%s", completion.finish_reason, completion.text)
-        spent.generated += 1
-        if completion.finish_reason != PROMPT_TOO_LONG:
-            spent.prompt_tokens += completion.prompt_tokens
-            spent.cached_prompt_tokens += completion.cached_tokens
-            spent.output_tokens += completion.output_tokens
-        now = time.monotonic()
-        if now - self._said >= PROGRESS_SECONDS:
-            self._said = now
-            left = (now - self._started) / spent.generated * (self._total - spent.generated)
-            # Before the first wave of answers is in, their number says nothing about the pace.
-            self._say(
-                f"about {left:.0f} s to go" if spent.generated * 20 >= self._total else "too early for an estimate"
-            )
-
-    def end(self) -> None:
-        self._say("done")
-
-    def _say(self, remark: str) -> None:
-        spent = self._spent
-        spent.seconds = round(time.monotonic() - self._started, 2)
-        logger.info(
-            "%d of %d answers (%d reused), %s; prompt tokens %d, of them %.1f %% cached; output tokens %d, %.1f a second",
-            spent.generated,
-            self._total,
-            spent.reused,
-            remark,
-            spent.prompt_tokens,
-            100 * spent.cached_share,
-            spent.output_tokens,
-            spent.tokens_per_second,
-        )
 
 
 def write_rows(job: Job, results: dict[str, dict], model_name: str, out: StageWriter) -> None:

@@ -22,19 +22,6 @@ need_packages() {
     install_packages "$@"
 }
 
-# package_sources SUITE: the machine's own sources of a Debian or Ubuntu release, a line each; nothing if apt has fetched no
-# lists.
-package_sources() {
-    local keyring options=""
-    for keyring in /usr/share/keyrings/{ubuntu,debian}-archive-keyring.gpg; do
-        if [ -f "$keyring" ]; then options="[signed-by=$keyring] "; break; fi
-    done
-    apt-get indextargets --format '$(ORIGIN) $(COMPONENT) $(RELEASE) $(REPO_URI)' 'Created-By: Packages' |
-        awk -v suite="$1" -v options="$options" '
-            $1 ~ /^(Debian|Ubuntu)$/ && $2 == "main" && $3 ~ "^" suite "(-updates|-security)?$" { print "deb " options $4, $3, $2 }' |
-        sort -u
-}
-
 # locked LOCK PACKAGE: the version that a lock names.
 locked() { sed -n "s/^$2==\([^ ;]*\).*/\1/p" "$1" | head -n 1; }
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from selfalign.methods import METHODS
 from selfalign.methods.base import SECTIONS
-from selfalign.methods.layout import corpora_of, is_judged, seed_kind
+from selfalign.methods.layout import COMMITS, corpora_of, is_judged, seed_kind
 
 USUAL = "self-align"
 """The method of a generator that names none."""
@@ -81,7 +81,8 @@ def seeds_have_a_source(config: dict) -> Iterator[str]:
         if method.seeds == "commits" and generator["seeds"] is not None:
             yield f"generators.{name}.seeds is {generator['seeds']!r}: method {method.name!r} starts from commits"
         if method.seeds and not corpora_of(config, kind := seed_kind(config, name)):
-            wanted = "of kind git" if kind == "commits" else "of a kind other than git"
+            kinds = " or ".join(COMMITS)
+            wanted = f"of kind {kinds}" if kind == "commits" else f"of a kind other than {kinds}"
             yield f"seeds.corpora has no corpus {wanted}, which generators.{name} ({kind}) starts from"
 
 

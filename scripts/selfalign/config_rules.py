@@ -5,7 +5,7 @@ from pathlib import PurePath
 
 from selfalign import config_methods
 from selfalign.benchmarks import BENCHMARKS
-from selfalign.candidates import candidates, model_of
+from selfalign.candidates import arm_of, candidates, model_of
 from selfalign.methods.base import SECTIONS
 
 Rule = Callable[[dict], Iterator[str]]
@@ -71,6 +71,15 @@ def images_with_libraries_have_names_of_their_own(config: dict) -> Iterator[str]
         if lock and named.setdefault(PurePath(lock).stem, lock) != lock:
             other = named[PurePath(lock).stem]
             yield f"evaluation.benchmarks.{name}.libraries is {lock!r}: give it another file name than {other!r} has"
+
+
+def paper_figures_have_an_arm(config: dict) -> Iterator[str]:
+    paper, arms = config["report"]["paper"], {arm_of(config, name): None for name in candidates(config)}
+    for name in paper["scores"]:
+        if name not in arms:
+            yield _unknown("report.paper.scores", name, "checkpoints (nor evaluation)", arms)
+    if paper["scores"] and not paper["source"]:
+        yield "report.paper.source is missing: figures that were not measured here need the name of their paper"
 
 
 def models_are_served(config: dict) -> Iterator[str]:
@@ -148,7 +157,11 @@ def licences_are_allowed(config: dict) -> Iterator[str]:
             given = {stated} if stated else set()
         for licence in sorted(given - allowed):
             yield f"{key} has the licence {licence!r}, which seeds.licences does not allow: {', '.join(sorted(allowed))}"
-        if corpus["kind"] in ("jsonl", "hub") and not stated and not corpus["licence_column"]:
+        if corpus["kind"] == "commits" and (corpus["dataset"] is None) == (corpus["path"] is None):
+            yield f"{key} needs either `dataset`, on the hub, or `path`, a file"
+        if corpus["kind"] == "commits" and corpus["dataset"] and not corpus["revision"]:
+            yield f"{key}.revision is missing: the commit hash of the dataset, so that it is the same at all times"
+        if corpus["kind"] in ("jsonl", "hub", "commits") and not stated and not corpus["licence_column"]:
             yield f"{key} needs `licence` or `licence_column`: code of unknown licence is not used"
 
 
@@ -215,4 +228,5 @@ RULES: tuple[Rule, ...] = (
     devices_can_share,
     deadlines_are_ordered,
     trials_feed_what_asks_for_them,
+    paper_figures_have_an_arm,
 )

@@ -78,17 +78,20 @@ def stage_fingerprint(script: str, stage: str) -> str:
 
 @cache
 def benchmark_fingerprint(script: str, kind: str) -> str:
-    """Hash of a script's code with that of the kind of benchmark that it opens by name.
+    """Hash of :func:`benchmark_files`."""
+    return _hash_of(benchmark_files(script, kind))
+
+
+def benchmark_files(script: str, kind: str) -> tuple[Path, ...]:
+    """The files of a script with those of the kind of benchmark that it opens by name, sorted.
 
     What a benchmark scores by does not count for a script that reaches no sandbox itself: it only asks.
     """
     own = set(source_files(script))
     scores = any(path.parent.name == "sandbox" for path in own)
     more = source_files(f"{PACKAGE}/benchmarks/{kind.replace('-', '_')}.py")
-    own |= {
-        path for path in more if scores or not ({"sandbox", "payload"} & {path.parent.name} or "scoring" in path.name)
-    }
-    return _hash_of(tuple(sorted(own)))
+    asked = {path for path in more if "sandbox" not in path.parts and not path.stem.endswith("scoring")}
+    return tuple(sorted(own | (set(more) if scores else asked)))
 
 
 @cache

@@ -22,7 +22,7 @@ ROLES = {
     "evaluate": ("envs/local-{accelerator}.lock",),
 }
 """Files that decide an image's packages, by role, beside its definition and the script that builds it."""
-COMMON = ("containers/build.sh", "envs/requirements/workflow.in")
+COMMON = ("containers/build.sh", "containers/image.sh", "envs/requirements/workflow.in")
 LENGTH = 12  # hex digits of a version
 
 

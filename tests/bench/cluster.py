@@ -18,9 +18,14 @@ from harness import WORK, Victims, slurm  # noqa: E402
 def cpu_of_jobs(names: list[str]) -> float:
     """CPU seconds of the jobs of runs, by the accounting; 0 where there is none."""
     seconds = 0.0
-    lines = slurm("sacct", "--noheader", "--parsable2", "--format=TotalCPU", "-X", "--name", ",".join(names)).split()
-    for line in lines:
-        days, _, clock = line.rpartition("-")
+    # Not -X: with it, the sum over a job's steps is left out.
+    for line in slurm(
+        "sacct", "--noheader", "--parsable2", "--format=JobID,TotalCPU", "--name", ",".join(names)
+    ).split():
+        job, total = line.split("|")
+        if "." in job:
+            continue
+        days, _, clock = total.rpartition("-")
         parts = [float(part) for part in clock.split(":")]
         seconds += sum(part * 60**power for power, part in enumerate(reversed(parts))) + 86400 * float(days or 0)
     return seconds

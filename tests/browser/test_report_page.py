@@ -99,6 +99,36 @@ def test_problems_show_both_answers(opened, plain):
     report.quiet()
 
 
+@pytest.mark.parametrize("width", [1280, 400])
+def test_arms_stand_beside_each_other_and_say_what_is_real(opened, tmp_path, width):
+    run = Run(tmp_path, pairs=20, checkpoints=2)
+    run.inputs["scores"] = []
+    for name, correct in (("fake", 5), ("tuned-0", 60), ("tuned-1", 61)):
+        run.scores(name, correct)
+    folder = run.write()
+    arms = json.loads((folder / "report.json").read_text())["arms"]
+    report = opened(folder / "report.html", width=width)
+    section = report.page.locator("section", has=report.page.locator("#arms"))
+    scores, made, real, unshown = section.locator("table").all()
+    for line, row in zip(scores.locator("tr.arm").all(), arms["rows"], strict=True):
+        shown = " ".join(line.text_content().split())
+        assert shown.startswith(row["arm"])
+        for found in row["scores"].values():
+            assert f"{percent(found['pass_at_1'])} {percent(found['interval95'][0])} to" in shown
+    expect(scores.get_by_text("HumanEval+ 61.6")).to_be_visible()
+    expect(section.get_by_text("not measured here")).to_be_visible()
+    assert made.locator("tr.arm").count() == 2, "models that came as they are have no data"
+    expect(section.get_by_text("4 of 6 differences between arms are real")).to_be_visible()
+    assert [table.locator("tr.arm").count() for table in (real, unshown)] == [4, 2]
+    expect(unshown).not_to_be_visible()
+    # On a narrow screen a row is a card whose lines say what they are; nothing is to be scrolled sideways.
+    box = scores.locator("xpath=..")
+    assert box.evaluate("box => box.scrollWidth <= box.clientWidth")
+    label = scores.locator("td[data-label]").first.evaluate("cell => getComputedStyle(cell, '::before').content")
+    assert ("humaneval" in label) == (width == 400)
+    report.quiet()
+
+
 def test_numbers_on_the_page_are_those_of_the_files(opened, plain):
     numbers = json.loads((plain / "report.json").read_text())
     page = opened(plain / "report.html").page

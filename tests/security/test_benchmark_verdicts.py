@@ -81,6 +81,13 @@ def test_evoeval_compares_types_and_tolerates_a_little_in_floats(sandbox):
     assert verdicts(sandbox, "evoeval", problem, list(answers)) == list(answers.values())
 
 
+def test_a_reason_names_the_limit_that_held(sandbox):
+    """A benchmark has limits of its own, for its own requests only."""
+    request = {"solution": "while True: pass\n", "tests": "assert True\n"}
+    first, second = sandbox.judged([{**request, "limits": {"cpu_seconds": 1}}, request])
+    assert "more than 1 CPU seconds" in first.reason and "more than 2 CPU seconds" in second.reason
+
+
 def test_evoeval_a_bool_is_no_int_and_no_text_a_list(sandbox):
     record = {**SHARES, "canonical_solution": "    return {1: [len(parts) > 1, 'ab']}\n", "inputs": ["[1, 2]"]}
     (problem,) = rows_of("evoeval", [record], "subtle")
@@ -218,11 +225,14 @@ def test_classeval_scores_each_test_class_and_the_whole(sandbox):
     assert figures == {"parts": {"passed": 5, "of": 6, "share": 5 / 6}}
 
 
-def test_classeval_a_class_whose_library_is_not_in_the_image_is_named(sandbox):
+def test_classeval_a_class_whose_library_is_not_in_the_image_is_not_run(sandbox):
     benchmark = open_benchmark("classeval")
-    problems = rows_of("classeval", [STOCK, {**STOCK, "task_id": "ClassEval_8", "import_statement": ["import nosuch"]}])
-    found = list(benchmark.score(sandbox, benchmark.references(problems)))
-    assert [item["passed"] for item in found] == [True, False] and "No module named 'nosuch'" in found[1]["reason"]
+    broken = STOCK["solution_code"].replace("raise", "return")
+    others = [{"import_statement": ["import nosuch"]}, {"solution_code": broken}]
+    records = [{**STOCK, "task_id": f"ClassEval_{n}", **other} for n, other in enumerate([{}, *others])]
+    found = list(benchmark.score(sandbox, benchmark.references(rows_of("classeval", records))))
+    assert [item["verdict"] for item in found] == ["passed", "not_run", "assertion_failed"]
+    assert found[1]["not_run"] == ["nosuch"]
 
 
 # --- CanItEdit -------------------------------------------------------------------------------------------------------------
@@ -362,10 +372,11 @@ def test_livecodebench_a_pickle_of_anything_but_text_is_refused_in_the_sandbox_t
 
 def test_from_the_file_to_the_result(tmp_path, sandbox_image):
     """Two kinds with the scripts of the workflow: what they add to a result, problems that nobody can solve among it."""
-    broken = {**GREETING, "full_name": "4_broken", "after": "import nosuch\n"}
+    broken = {**GREETING, "full_name": "4_broken", "after": "greet = len\n"}
+    lacking = {**GREETING, "full_name": "5_lacking", "tests": "import nosuch\n" + GREETING["tests"]}
     solved = {**contest([("1", "1 1")], [("2 4", "6 3")]), "private_test_cases": "[]"}
-    files = {"canitedit": ("lazy", [GREETING, broken]), "livecodebench": ("v6", [solved])}
-    solutions = {"3_greeting": GREETING["after"], "4_broken": "import nosuch\n", "sums": READ}
+    files = {"canitedit": ("lazy", [GREETING, broken, lacking]), "livecodebench": ("v6", [solved])}
+    solutions = {"3_greeting": GREETING["after"], "4_broken": "", "5_lacking": "", "sums": READ}
     results = {}
     for kind, (variant, records) in files.items():
         source, rows, answers, result = (tmp_path / f"{kind}.{name}" for name in ("json", "rows", "answers", "result"))
@@ -383,8 +394,9 @@ def test_from_the_file_to_the_result(tmp_path, sandbox_image):
         )  # fmt: skip
         results[kind] = read_json(result)
     edited, contested = results.values()
-    assert (edited["correct"], edited["of"], edited["variant"]) == (1, 2, "lazy")
-    assert list(edited["reference_failed"]) == ["4_broken"] and "nosuch" in edited["reference_failed"]["4_broken"]
+    assert (edited["correct"], edited["of"], edited["variant"]) == (1, 3, "lazy")
+    assert edited["problems"] == 2 and edited["not_run"]["missing_modules"] == {"nosuch": 1}
+    assert list(edited["reference_failed"]) == ["4_broken"] and "tests.py:3" in edited["reference_failed"]["4_broken"]
     assert edited["by_change"] == {"adaptive": {"correct": 1, "completions": 2}}
     assert contested["pass_at_1"] == 1, contested["per_problem"]
     assert contested["dates"] == ["2024-08-10", "2024-08-10"]

@@ -230,12 +230,14 @@ def test_verdicts_come_in_order_and_do_not_depend_on_the_number_of_workers(sandb
     from selfalign.sandbox import Sandbox
 
     programs = [HONEST["dataclass"], ("def f():\n    return 1", "import time\ntime.sleep(0.3)\nassert f() == 1")]
-    programs += [("def f():\n    return 1", f"assert f() == {n % 3}") for n in range(12)] + [("def f(:", "assert f()")]
+    programs += [("def f():\n    return 1", f"assert f() == {n % 3}") for n in range(12)]
+    # One can't be parsed; the other can, but not compiled, which is found out in the sandbox.
+    programs += [("def f(:", "assert f()"), ("def f():\n    return 1\nbreak", "assert f()")]
     words = [result.verdict for result in sandbox.run(programs)]
     with Sandbox.open(sandbox_image, sandbox.limits, engine=engine, workers=1) as single:
         assert [result.verdict for result in single.run(programs)] == words
     wanted = ["passed", "passed"] + ["passed" if n % 3 == 1 else "assertion_failed" for n in range(12)]
-    assert words == [*wanted, "syntax_error"]
+    assert words == [*wanted, "syntax_error", "syntax_error"]
 
 
 @pytest.fixture(scope="session")

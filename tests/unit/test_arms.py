@@ -70,8 +70,10 @@ def test_any_model_can_be_evaluated(config):
         resolve_config(config)
 
 
-def table(config, *scores, generators=(), datasets=(), usage=()):
-    return arms.arms(resolve_config(config), list(scores), list(generators), list(datasets), list(usage))
+def table(config, *scores, generators=(), datasets=(), usage=(), trainings=()):
+    return arms.arms(
+        resolve_config(config), list(scores), list(generators), list(datasets), list(usage), dict(trainings)
+    )
 
 
 def test_an_arm_says_what_it_was_made_of_and_what_it_cost(config):
@@ -96,6 +98,36 @@ def test_an_arm_says_what_it_was_made_of_and_what_it_cost(config):
     assert [row["arm"] for row in found["rows"]][-1] == "chat", "models come after the arms"
 
 
+def test_the_gpu_hours_of_training_are_those_of_all_repeats(config):
+    gpu = {"processes": 8, "seconds": 450, "device": "NVIDIA"}
+    trainings = {"tuned": gpu, f"tuned{REPEAT_MARK}2": gpu, "taught-tuned": {**gpu, "device": "CPU x86_64"}}
+    found = table(config, *(result(name, ()) for name in ("tuned", "taught-tuned", "chat")), trainings=trainings)
+    hours = {row["arm"]: row.get("training_gpu_hours") for row in found["rows"]}
+    assert hours == {"tuned": 2, "taught-tuned": 0, "chat": None}
+
+
+def test_the_papers_figures_stand_beside_the_arm_that_they_belong_to(config):
+    config["report"] = {"paper": {"source": "P, table 9", "scores": {"tuned": {"HumanEval+": 65.2}}}}
+    found = table(config, result("tuned", ()), result("chat", ()))
+    assert {row["arm"]: row["paper"] for row in found["rows"]} == {"tuned": {"HumanEval+": 65.2}, "chat": {}}
+    assert found["paper_source"] == "P, table 9"
+
+
+@pytest.mark.parametrize(
+    ("paper", "words"),
+    [
+        ({"source": "P", "scores": {"tunde": {"HumanEval+": 65.2}}}, "'tunde', which checkpoints .* does not define"),
+        ({"source": "P", "scores": {f"tuned{REPEAT_MARK}2": {"HumanEval+": 1}}}, "does not define"),
+        ({"scores": {"tuned": {"HumanEval+": 65.2}}}, "report.paper.source is missing"),
+        ({"source": "P", "scores": {"tuned": {"HumanEval+": 652}}}, "652"),
+    ],
+)
+def test_figures_of_a_paper_need_an_arm_a_source_and_percent(config, paper, words):
+    config["report"] = {"paper": paper}
+    with pytest.raises(UserError, match=words):
+        resolve_config(config)
+
+
 def test_repeats_give_mean_spread_and_an_interval_over_problems(config):
     runs = [result(f"tuned{mark}", range(n)) for mark, n in (("", 8), (f"{REPEAT_MARK}2", 10), (f"{REPEAT_MARK}3", 12))]
     (row,) = table(config, *runs)["rows"]
@@ -115,6 +147,10 @@ def test_differences_are_corrected_and_called_real_only_when_they_are(config):
     assert by_arms["chat", "tuned"]["real"] and by_arms["chat", "tuned"]["difference"] == 1
     assert not by_arms["taught-tuned", "tuned"]["real"]
     assert [row["p_holm"] for row in found] == holm([row["p_value"] for row in found])
+
+
+def test_corrected_p_values_are_holms():
+    assert holm([0.01, 0.04, 0.03]) == [0.03, 0.06, 0.06]
 
 
 def test_the_bootstrap_interval_agrees_with_theory_and_comes_out_the_same_again():

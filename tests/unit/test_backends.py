@@ -2,14 +2,13 @@
 
 import json
 import logging
-import threading
 from collections import Counter
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 
 import httpx
 import pytest
 from generation import MODEL, prompts_folder, tasks
+from model_server import Server
 
 from selfalign.backends import PROMPT_TOO_LONG, Request, Sampling, open_backend, request_key, serving_identity
 from selfalign.backends.endpoint import ATTEMPTS, EndpointBackend
@@ -24,71 +23,6 @@ def request(number: int = 0, prompt: str = "", **sampling) -> Request:
     return Request(str(number), "row", prompt or f"prompt {number}", "", SAMPLING, 0)
 
 
-def completion(body: dict) -> dict:
-    return {
-        "choices": [{"text": f"answer to {body['prompt']}", "finish_reason": "stop"}],
-        "usage": {"prompt_tokens": 7, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 4}},
-    }
-
-
-class Server:
-    """A model server that follows a script: the n-th request gets the n-th (status, body, headers), then good ones."""
-
-    def __init__(self, script=()):
-        self.script, self.seen, self.busy, self.most_busy = list(script), [], 0, 0
-        self.lock = threading.Lock()
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                with outer.lock:
-                    outer.seen.append((self.path, body, dict(self.headers)))
-                    step = outer.script.pop(0) if outer.script else (200, None, {})
-                    outer.busy += 1
-                    outer.most_busy = max(outer.most_busy, outer.busy)
-                try:
-                    self.answer(*step, body)
-                finally:
-                    with outer.lock:
-                        outer.busy -= 1
-
-            def answer(self, status, text, headers, body):
-                if status == "hang up":
-                    self.connection.close()
-                    return
-                data = (json.dumps(completion(body)) if text is None else text).encode()
-                self.send_response(status)
-                for name, value in {**headers, "Content-Length": str(len(data))}.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(data)
-
-            def log_message(self, *arguments):
-                pass
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.http.server_address[1]}/v1"
-        threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True).start()
-
-    def close(self):
-        self.http.shutdown()
-        self.http.server_close()
-
-
-@pytest.fixture
-def serve():
-    servers = []
-
-    def start(*script):
-        servers.append(Server(script))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.close()
-
-
 def backend(server: Server, **endpoint) -> EndpointBackend:
     spec = {
         "url": server.url,
@@ -99,6 +33,35 @@ def backend(server: Server, **endpoint) -> EndpointBackend:
         "revision": "",
     }
     return EndpointBackend({**MODEL, "engine": "endpoint", "endpoint": {**spec, **endpoint}}, pause=0.001)
+
+
+def served_by(model: str, fingerprint: str | None) -> tuple:
+    found = {"choices": [{"text": "x", "finish_reason": "stop"}], "model": model, "system_fingerprint": fingerprint}
+    return (200, json.dumps(found), {})
+
+
+def test_each_answer_says_what_made_it_also_when_the_server_is_changed_on_the_way(serve):
+    script = [
+        served_by("small", "fp_1"),
+        served_by("small", "fp_2"),
+        served_by("small-2026-11-20", "fp_2"),
+        (200, None, {}),
+    ]
+    found = answers(backend(serve(*script), concurrency=1), (request(n) for n in range(4)))
+    versions = [answer.version for answer in found.values()]
+    assert versions[:3] == ["fp_1", "fp_2", "small-2026-11-20 fp_2"]
+    assert "Python" in versions[3], "without a fingerprint it is the server's own name"
+
+
+def test_a_server_that_does_not_answer_in_time_is_asked_again(serve):
+    server = serve(("sleep", "", {}))
+    (answer,) = answers(backend(server, timeout_seconds=0.2), [request()]).values()
+    assert answer.text == "answer to prompt 0" and len(server.seen) == 2
+
+
+def test_a_server_that_never_answers_in_time_is_the_machines_fault(serve):
+    with pytest.raises(InfrastructureError, match="ReadTimeout"):
+        answers(backend(serve(*[("sleep", "", {})] * ATTEMPTS), timeout_seconds=0.05), [request()])
 
 
 def answers(engine, requests) -> dict:

@@ -10,7 +10,7 @@ from selfalign.benchmarks import BENCHMARKS
 from selfalign.benchmarks.base import Benchmark, module_of, open_benchmark
 from selfalign.config import resolve_config
 from selfalign.errors import UserError
-from selfalign.fingerprint import SCRIPTS, benchmark_fingerprint, source_files
+from selfalign.fingerprint import SCRIPTS, benchmark_files, source_files
 
 PACKAGE = SCRIPTS / "selfalign" / "benchmarks"
 
@@ -44,10 +44,16 @@ def test_no_script_that_asks_or_scores_reaches_the_other_kinds():
         assert not reached & (kinds | {"__init__.py"})
 
 
-def test_a_fingerprint_has_the_kind_and_what_it_scores_by_only_where_that_counts():
-    assert len({benchmark_fingerprint("generate.py", kind) for kind in BENCHMARKS}) == len(BENCHMARKS)
-    sandbox = [path for path in source_files("generate.py") if path.parent.name == "sandbox"]
-    assert not sandbox  # so that a change to the sandbox generates nothing again
+@pytest.mark.parametrize("kind", sorted(BENCHMARKS))
+def test_scoring_decides_scores_and_not_what_is_asked(kind: str):
+    """So that a change to the sandbox, or to how answers are scored, asks nothing again."""
+    asking, scoring = (benchmark_files(script, kind) for script in ("generate.py", "score.py"))
+    module = PACKAGE / f"{kind.replace('-', '_')}.py"
+    assert module in asking and module in scoring
+    assert not [path for path in asking if "sandbox" in path.parts or path.stem.endswith("scoring")]
+    assert PACKAGE / "scoring.py" in scoring or PACKAGE / f"{module.stem}_scoring.py" in scoring
+    own = PACKAGE / f"{module.stem}_scoring.py"
+    assert own in scoring or not own.exists()
 
 
 def test_a_kind_that_is_none_is_an_error_that_names_the_others(root: Path):

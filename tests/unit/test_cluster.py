@@ -154,9 +154,9 @@ def query() -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
-def submit() -> subprocess.CompletedProcess:
+def submit(*more: str) -> subprocess.CompletedProcess:
     return subprocess.run(
-        ["sbatch", "--job-name", "run-1", "--comment", "rule_a", "--wrap=x"], capture_output=True, text=True
+        ["sbatch", "--job-name", "run-1", "--comment", "rule_a", *more, "--wrap=x"], capture_output=True, text=True
     )
 
 
@@ -230,6 +230,25 @@ def test_states_that_never_end_end_and_waiting_stays_waiting(slurm, row, first, 
     assert query() == f"7|{first}\n"
     known_for(slurm, 60)
     assert query() == f"7|{later}\n"
+
+
+def test_the_log_of_the_run_says_why_a_job_failed(slurm):
+    (slurm / "sbatch").write_text("7\n")
+    submit("--output", str(slurm / "%j.log"))
+    (slurm / "7.log").write_text(
+        "Select jobs to execute...\n2026-01-01 00:00:00,000 ERROR selfalign: no space left\n  where: /scratch\n"
+        "  do:    free some\nElapsed time: 0:00:07\nsrun: error: n1: task 0: Out Of Memory\n"
+    )
+    (slurm / "squeue").write_text("7|FAILED|None\n")
+    assert query() == query() == "7|FAILED\n"
+    said = [line[20:] for line in (slurm / "records" / "cluster.log").read_text().splitlines()]
+    assert said == [
+        "job 7 (rule_a) ended: FAILED",
+        "job 7: 2026-01-01 00:00:00,000 ERROR selfalign: no space left",
+        "job 7: where: /scratch",
+        "job 7: do:    free some",
+        "job 7: srun: error: n1: task 0: Out Of Memory",
+    ]
 
 
 def test_a_cancelled_job_is_a_cancelled_job_in_sacct_mode_too(slurm):

@@ -62,7 +62,9 @@ def test_a_wrong_value_is_named_with_what_would_be_accepted(config):
     message = problems(config, **{f"datasets__{name['datasets']}__policy": "best"})
     assert "'best'" in message and "passing" in message
     corpus = {"kind": "svn", "path": "x"}
-    assert "one of pypi, directory, git, jsonl, hub is wanted" in problems(config, seeds__corpora={"x": corpus})
+    assert "one of pypi, directory, git, commits, jsonl, hub is wanted" in problems(
+        config, seeds__corpora={"x": corpus}
+    )
     corpus = {"kind": "directory", "path": "x"}
     assert "seeds.corpora.x lacks the key 'licence'" in problems(config, seeds__corpora={"x": corpus})
     source = {"hub": "a/b", "revision": "main"}

@@ -1,6 +1,8 @@
 """The generation loop: resume, reuse, the same bytes whatever the shards, no row lost."""
 
 import logging
+from collections import Counter
+from dataclasses import replace
 from itertools import chain, pairwise
 
 import pytest
@@ -61,6 +63,28 @@ def test_rows_add_up_and_say_how_they_were_made(parent):
         "engine": "fake",
     }
     assert row["generated"]["prompt_id"].startswith("responses/")
+
+
+def test_a_version_that_changes_on_the_way_is_in_the_rows_and_told(parent, caplog):
+    """As a server's does; every third answer says that another one made it."""
+
+    def changing(model, folder):
+        backend = open_backend(model, folder)
+        generate = backend.generate
+
+        def answers(requests):
+            for number, (request, completion) in enumerate(generate(requests)):
+                yield request, replace(completion, version="fp_2" if number % 3 == 0 else "")
+
+        backend.generate = answers
+        return backend
+
+    run = Run(parent, "responses", tasks(30))(open_engine=changing)
+    made = Counter(row["generated"]["engine_version"] for row in [*run.kept, *(row["row"] for row in run.rejected)])
+    assert made["fp_2"] == 40 and len(made) == 2 and run.usage["versions"] == dict(made)
+    assert "answers by 2 versions of what serves m" in caplog.text
+    again = Run(parent, "responses", tasks(30))(open_engine=must_not_start)
+    assert again.usage["versions"] == dict(made), "the journal knows it too"
 
 
 def test_rows_follow_the_order_of_their_parents_and_samples(parent):

@@ -45,7 +45,7 @@ SOLUTION = "import math\nLIMIT = 3\ndef area(r):\n    return math.pi * r * r\ncl
         ("def test():\n    global area\n    area = abs\ntest()\nassert area(0) == 0", "redefines_solution"),
         ("assert area(0) == ", "syntax_error"),
         ("assert area('\x00')", "syntax_error"),
-        ("return area(0)\nassert area(0)", "syntax_error"),
+        ("return area(0)\nassert area(0)", None),
         ("assert area('\ud800')", "syntax_error"),
     ],
 )

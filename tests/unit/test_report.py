@@ -18,7 +18,6 @@ from selfalign.cards.scores import card_with_scores
 from selfalign.datasets.census import in_order
 from selfalign.io import write_json, write_jsonl
 from selfalign.report import (
-    compare,
     costs,
     figures,
     funnel,
@@ -34,7 +33,6 @@ from selfalign.report import (
     text,
     warnings,
 )
-from selfalign.statistics import holm
 
 HOSTILE = "<script>alert('x')</script> \"quoted\" & <img src=x onerror=y> \u202egnp.exe \x1b[31m\x00\ud800 {{ 7 * 7 }} ``` </pre></svg>"
 CONFIG = {
@@ -248,7 +246,7 @@ def test_the_page_is_self_contained_and_its_links_lead_somewhere(outputs):
 def test_the_page_answers_in_the_order_in_which_a_reader_asks(outputs):
     headings = re.findall(r"<h2[^>]*>(.*?)</h2>", outputs["html"].split("<script")[0])
     assert headings == [
-        "Did it work?", "What happened to the data?", "Show me", "What did it cost?", "Can I trust and repeat it?",
+        "Did it work?", "Which arm is better?", "What happened to the data?", "Show me", "What did it cost?", "Can I trust and repeat it?",
         "What next?", "Words used here", "Details",
     ]  # fmt: skip
 
@@ -278,6 +276,13 @@ def test_a_reader_is_warned_in_plain_words(outputs):
         for words in ("16 of 164 problems", "includes zero", "trained on 9 pairs", "25.0 % of the requests"):
             assert words in outputs[name], (name, words)
     assert "report.html" in outputs["summary"]
+
+
+def test_the_summary_compares_arms(outputs):
+    (line,) = [line for line in outputs["summary"].splitlines() if line.startswith("| tuned ") and "self-align" in line]
+    cells = [cell.strip() for cell in line.strip("|").split("|")]
+    assert cells[:3] == ["tuned", "self-align", "passing"] and cells[-1].startswith("31.2 % (")
+    assert "Real differences, of 1: none." in outputs["summary"]
 
 
 def test_scores_csv_has_a_row_a_model_and_benchmark(outputs):
@@ -323,7 +328,7 @@ def test_every_step_of_a_short_training_has_one_tick():
 def test_warnings_name_what_is_wrong_and_nothing_else():
     full = result("tuned", 5, of=16)
     full["comparison"]["interval95"] = [0.01, 0.2]
-    clean = {"config": CONFIG, "scores": [full], "groups": [], "trainings": {}, "usage": [], "git": {}}
+    clean = {"config": CONFIG, "scores": [full], "groups": [], "trainings": {}, "usage": [], "git": {}, "mixed": []}
     assert warnings.warnings(**clean) == []
     fake = {"models": {"base": {"engine": "fake"}}, "datasets": {"all": {"policy": "random"}}}
     group = {
@@ -339,10 +344,21 @@ def test_warnings_name_what_is_wrong_and_nothing_else():
         "8 of 16 answers were cut": {"scores": [{**full, "truncated": 8}]},
         "500 of 2,000 pairs were longer": {"trainings": {"tuned": {"rows": 1500, "rows_too_long": 500}}},
         "changes that were not committed": {"git": {"modified": True}},
+        "gen, tests: 2 versions of the engine or server gave the answers (a: 1,200, b: 1)": {
+            "mixed": [{"owner": "gen", "stage": "tests", "versions": {"a": 1200, "b": 1}}]
+        },
     }
     for sentence, change in cases.items():
         found = warnings.warnings(**{**clean, **change})
         assert any(sentence in line for line in found), (sentence, found)
+
+
+def test_versions_are_summed_over_shards_and_told_where_there_are_several(tmp_path):
+    files = []
+    for generator, shard, found in (("a", 0, {"1": 3}), ("a", 1, {"1": 2, "2": 1}), ("b", 0, {"1": 3}), ("c", 0, None)):
+        files.append(str(tmp_path / "results" / "generators" / generator / "tests" / f"{shard}-of-2.usage.json"))
+        write_json(files[-1], {"seconds": 1.0} if found is None else {"versions": found})
+    assert costs.versions(files) == [{"stage": "tests", "owner": "a", "versions": {"1": 5, "2": 1}}]
 
 
 def funnel_row(stage, value):
@@ -467,15 +483,6 @@ def test_problems_on_which_models_differ_come_first(run):
     assert [(entry["task_id"], sorted(entry["answers"])) for entry in listed] == [("HumanEval/4", ["base", "tuned"])]
 
 
-def test_two_checkpoints_are_compared_problem_by_problem_and_corrected_for_their_number():
-    rows = [{**result(name, passed), "base": "base"} for name, passed in (("a", 4), ("b", 9), ("c", 9))]
-    found = compare.checkpoints([*rows, {**result("base", 1), "base": ""}])
-    assert [(row["first"], row["second"], row["gained"], row["lost"]) for row in found] == [
-        ("a", "b", 5, 0), ("a", "c", 5, 0), ("b", "c", 0, 0),
-    ]  # fmt: skip
-    assert holm([0.01, 0.04, 0.03]) == [0.03, 0.06, 0.06]
-
-
 def test_an_earlier_run_is_compared_in_config_rows_and_scores(run, outputs):
     earlier = json.loads(outputs["numbers"])
     earlier["config"]["datasets"]["passing"]["policy"] = "random"
@@ -573,6 +580,16 @@ def test_a_card_carries_its_scores_as_metadata_only_for_whole_benchmarks():
     )
     without = ModelCard(card_with_scores("---\nlicense: mit\n---\n# other\n", "other", rows))
     assert without.data.eval_results is None and "None." in without.text
+
+
+def test_a_card_says_which_part_of_a_benchmark_a_score_is_of():
+    more = {"kind": "livecodebench", "variant": "v6", "dates": ["2025-01-04", "2025-04-06"]}
+    rows = [{**result("t", 5, of=16), "kind": "evoeval", "variant": "subtle"}, {**result("t", 4, of=16), **more}]
+    card = ModelCard(card_with_scores("---\nlicense: mit\n---\n# t\n", "t", [{**row, "base": "base"} for row in rows]))
+    assert {(found.dataset_type, found.dataset_name) for found in card.data.eval_results} == {
+        ("evoeval/EvoEval_subtle", "EvoEval (subtle)"),
+        ("livecodebench/code_generation_lite", "LiveCodeBench (v6, 2025-01-04 to 2025-04-06)"),
+    }
 
 
 def test_gpu_hours_are_those_of_engines_and_trainings_on_gpus(tmp_path):

@@ -88,14 +88,24 @@ def test_published_pairs_have_no_tests_and_are_more(made, generator):
     assert len(found) > len(pairs(made, generator))
 
 
-def test_a_card_begins_with_terms_and_with_whether_it_was_filtered(made):
-    def head(dataset):
-        text = (made.folder / "results" / "datasets" / dataset / "README.md").read_text()
-        return text.split("---\n", 2)[2].strip().splitlines()[2]
+def head(study, dataset) -> str:
+    """The first paragraph of a dataset's card, below its title."""
+    text = (study.folder / "results" / "datasets" / dataset / "README.md").read_text()
+    return text.split("---\n", 2)[2].strip().splitlines()[2]
 
-    assert "teacher (Terms 4) may forbid" in head("taught") and "fake" in head("taught")
-    assert "**Filtered**" in head("taught") and "**Unfiltered**" in head("taught-published")
-    assert "may forbid" not in head("gen")
+
+@pytest.mark.parametrize("arm", [*ARMS, *(f"{name}-published" for name in UNTESTED)])
+def test_every_card_begins_with_terms_licences_and_whether_and_by_what_it_was_tested(made, arm):
+    generator = arm.removesuffix("-published")
+    shown, published = head(made, arm), arm != generator
+    taught = ARMS[generator]["model"] == "teacher"
+    people = generator == "commits" and published
+    assert ("teacher (Terms 4) may forbid training" in shown) == (taught and not people)
+    assert ("terms of fake" in shown) == (not taught or "tasks_of" in ARMS[generator])
+    assert ("No model wrote any of these rows" in shown) == people
+    assert "**Licences** of the code that the pairs descend from: MIT." in shown
+    assert ("**Unfiltered**" in shown, "**Filtered**" in shown) == (published, not published)
+    assert ("bring no tests: their generator's model wrote them" in shown) == (generator in UNTESTED and not published)
 
 
 def test_a_commit_is_traced_to_its_repository(made):

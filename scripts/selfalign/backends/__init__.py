@@ -52,6 +52,7 @@ class Completion:
         finish_reason: "stop" (a stop string or the end of the text), "length" (max_tokens), PROMPT_TOO_LONG, or
             whatever else a server says.
         cached_tokens: prompt tokens that the engine had computed before.
+        version: of what made this answer, where that may differ from answer to answer; "": the engine's.
     """
 
     text: str
@@ -59,6 +60,7 @@ class Completion:
     prompt_tokens: int = 0
     cached_tokens: int = 0
     output_tokens: int = 0
+    version: str = ""
 
 
 class Backend(Protocol):

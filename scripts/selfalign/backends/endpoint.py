@@ -48,7 +48,7 @@ class EndpointBackend:
             limits=httpx.Limits(max_connections=self._concurrency),
         )
         self.version = "unknown"
-        """What the server says of itself in its `system_fingerprint` or `Server` header."""
+        """What the server said of itself last, see :meth:`_version`."""
 
     def generate(self, requests: Iterable[Request]) -> Iterator[tuple[Request, Completion]]:
         source, exhausted = iter(requests), False
@@ -123,16 +123,27 @@ class EndpointBackend:
             if not isinstance(text, str):
                 return None
             details = usage.get("prompt_tokens_details") or {}
-            self.version = str(answer.get("system_fingerprint") or response.headers.get("server") or self.version)
+            self.version = self._version(answer, response)
             return Completion(
                 text=text,
                 finish_reason="content_filter" if refusal else str(choice.get("finish_reason")),
                 prompt_tokens=int(usage.get("prompt_tokens") or 0),
                 cached_tokens=int(details.get("cached_tokens") or 0),
                 output_tokens=int(usage.get("completion_tokens") or 0),
+                version=self.version,
             )
         except (ValueError, KeyError, IndexError, TypeError, AttributeError):
             return None
+
+    def _version(self, answer: dict, response: httpx.Response) -> str:
+        """What made an answer: the model, where the server names another than it was asked for (a dated one behind an
+        alias), and its `system_fingerprint`, else its `Server` header."""
+        served = str(answer.get("model") or "")
+        marks = [
+            served if served != self._model else "",
+            answer.get("system_fingerprint") or response.headers.get("server"),
+        ]
+        return self._clean(" ".join(str(mark) for mark in marks if mark)) or "unknown"
 
     def _refused(self, response: httpx.Response) -> Completion:
         """A request that the server will never answer: the prompt is too long, or the config is wrong."""

@@ -27,7 +27,7 @@ class Benchmark:
         borrows: fields that it takes from records with the same task id of other benchmarks' files (`tests` in the config);
             :meth:`problem` finds such a record, or None, under `borrowed`.
         problems: how many it has; for one with variants how many each of them has.
-        hub: its dataset on the hub, and the name that people know it by.
+        hub: its dataset on the hub, in which `{variant}` may stand, and the name that people know it by.
         prefill: what the answer of a model that goes on with a text is begun with.
         stop: strings that end such an answer.
         preload: modules to import once in the sandbox, for workers that have the large libraries.

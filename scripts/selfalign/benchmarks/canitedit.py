@@ -14,6 +14,7 @@ from typing import ClassVar
 
 from selfalign.benchmarks.asking import last_python_block, python_fence
 from selfalign.benchmarks.base import Benchmark
+from selfalign.benchmarks.library_scoring import imported_modules, where_possible
 from selfalign.benchmarks.scoring import counts_by, run_tests
 
 REQUEST = "Change the program below as the instruction says. Answer with the whole changed program in one code block."
@@ -37,6 +38,7 @@ class CanItEdit(Benchmark):
             "tests": record["tests"],
             "decontaminate": [*instructions, record["tests"]],
             "instruction": record[f"instruction_{variant}"],
+            "modules": imported_modules(record["after"], record["tests"]),
             "change_kind": (record.get("taxonomy") or {}).get("change_kind"),
         }
 
@@ -53,7 +55,7 @@ class CanItEdit(Benchmark):
         return code
 
     def score(self, sandbox, jobs):
-        return run_tests(sandbox, jobs, self.limits)
+        return where_possible(sandbox, jobs, lambda possible: run_tests(sandbox, possible, self.limits))
 
     def scorer(self, packages):
         return "CanItEdit's tests"

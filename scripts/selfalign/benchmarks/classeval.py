@@ -19,7 +19,9 @@ from typing import ClassVar
 
 from selfalign.benchmarks.asking import last_defining, python_fence
 from selfalign.benchmarks.base import Benchmark, Job
+from selfalign.benchmarks.library_scoring import imported_modules, where_possible
 from selfalign.benchmarks.scoring import at_least
+from selfalign.sandbox import Sandbox
 
 REQUEST = """Complete the class `{name}` below: write the body of every method as its docstring asks. Answer with the whole class,
 with the imports that it needs, in one code block."""
@@ -42,6 +44,7 @@ class ClassEval(Benchmark):
             "tests": record["test"],
             "decontaminate": [record["test"]],
             "imports": "\n".join(record["import_statement"]),
+            "modules": imported_modules(*record["import_statement"], record["solution_code"], record["test"]),
             "parts": parts_of(record["test"], record["test_classes"]),
         }
 
@@ -57,7 +60,10 @@ class ClassEval(Benchmark):
     def solution(self, problem, code):
         return f"{problem['imports']}\n{code}"
 
-    def score(self, sandbox, jobs) -> Iterator[dict]:
+    def score(self, sandbox, jobs):
+        return where_possible(sandbox, jobs, lambda possible: self._score(sandbox, possible))
+
+    def _score(self, sandbox: Sandbox, jobs: list[Job]) -> Iterator[dict]:
         """Every test class is a request; the whole is solved when all of them are passed."""
         limits = at_least(sandbox, self.limits)
         requests = (

@@ -39,7 +39,9 @@ def _ee_kind(value):
 
 
 def _ee_near(one, other):
-    return one == other or (one != one and other != other) or abs(one - other) <= 1e-6 + 1e-5 * abs(other)
+    if one == other or (one != one and other != other):
+        return True
+    return abs(other) != float("inf") and abs(one - other) <= 1e-6 + 1e-5 * abs(other)
 
 
 def _ee_same(one, other):
@@ -132,7 +134,7 @@ class EvoEval(Benchmark):
         **dict.fromkeys(("difficult", "creative", "subtle", "combine", "tool_use"), 100),
         **dict.fromkeys(("verbose", "concise"), 164),
     }
-    hub = ("evoeval/EvoEval_difficult", "EvoEval")
+    hub = ("evoeval/EvoEval_{variant}", "EvoEval")
     preload = EVALPLUS_MODULES
     limits: ClassVar = {"cpu_seconds": 60, "wall_seconds": 300, "memory_mb": 4096}
     proved = True

@@ -54,33 +54,43 @@ def missing_modules(sandbox: Sandbox, names: list[str]) -> dict[str, str]:
     return facts["report"]["told"]["missing"]
 
 
-def run_library_jobs(
-    sandbox: Sandbox, jobs: list[Job], request: Callable[[dict, str], dict], cpu_seconds: float
-) -> Iterator[dict]:
+def where_possible(sandbox: Sandbox, jobs: list[Job], score: Callable[[list[Job]], Iterator[dict]]) -> Iterator[dict]:
     """Outcomes. A problem that needs a module which the image lacks is not run: its have `not_run`, the modules' names.
 
     Args:
-        request: makes the sandbox's request of a problem, whose row has `modules`, and a program.
-        cpu_seconds: limit of one completion with its tests.
+        jobs: of problems whose rows have `modules`.
+        score: gives the outcomes of those jobs that can be run.
     """
     problems = {problem["task_id"]: problem for problem, _ in jobs}
     missing = missing_modules(sandbox, sorted({name for row in problems.values() for name in row["modules"]}))
     lacking = {task: sorted(set(row["modules"]) & set(missing)) for task, row in problems.items()}
-    here = [row for task, row in problems.items() if not lacking[task]]
     if missing:
         logger.warning(
             "%d of %d problems are not run, since the sandbox image lacks %s",
-            len(problems) - len(here), len(problems), ", ".join(missing),
+            sum(map(bool, lacking.values())), len(problems), ", ".join(missing),
         )  # fmt: skip
-    limits = {"limits": _limits(sandbox, cpu_seconds)}
-    requests = ({**request(row, answer["solution"]), **limits} for row, answer in jobs if not lacking[row["task_id"]])
-    answers = sandbox.exchange(requests)
+    outcomes = score([(row, answer) for row, answer in jobs if not lacking[row["task_id"]]])
     for row, _ in jobs:
         names = lacking[row["task_id"]]
-        if names:
-            yield {"passed": False, "verdict": "not_run", "reason": "", "not_run": names}
-        else:
-            yield outcome(next(answers))
+        yield {"passed": False, "verdict": "not_run", "reason": "", "not_run": names} if names else next(outcomes)
+
+
+def run_library_jobs(
+    sandbox: Sandbox, jobs: list[Job], request: Callable[[dict, str], dict], cpu_seconds: float
+) -> Iterator[dict]:
+    """Outcomes by a job of its own in the sandbox, :func:`where_possible`.
+
+    Args:
+        request: makes the sandbox's request of a problem and a program.
+        cpu_seconds: limit of one completion with its tests.
+    """
+    limits = {"limits": _limits(sandbox, cpu_seconds)}
+
+    def score(possible: list[Job]) -> Iterator[dict]:
+        requests = ({**request(row, answer["solution"]), **limits} for row, answer in possible)
+        return map(outcome, sandbox.exchange(requests))
+
+    return where_possible(sandbox, jobs, score)
 
 
 def outcome(facts: dict) -> dict:

@@ -10,9 +10,8 @@ CARD = """---
 
 # {name}
 
-{base} fine-tuned on {rows:,} instruction-response pairs of the dataset `{dataset}`, which the workflow SelfCodeAlign
-made: seeds from real code, tasks and responses by a language model, and responses kept by what their tests said in a
-sandbox.
+{base} fine-tuned on {rows:,} instruction-response pairs of the dataset `{dataset}`. The first lines of the dataset's card say
+which models' terms and which licences its pairs are under and whether they were tested; the rest of it says how they were made.
 
 | | |
 |---|---|
@@ -57,8 +56,8 @@ or `vllm serve model`.
 
 ## Limits
 
-The responses were written by a model and are only as right as the tests that it wrote for them. Run what this model
-writes in a sandbox. The base model's licence and terms apply to these weights.
+The responses that it learnt from are at best as right as their tests. Run what this model writes in a sandbox. The base
+model's licence and terms apply to these weights, and those that the dataset's card begins with.
 
 ## Software
 

@@ -35,7 +35,7 @@ def result(row: dict) -> EvalResult:
     part = ", ".join(filter(None, [row.get("variant"), " to ".join(row.get("dates", []))]))
     return EvalResult(
         task_type="text-generation",
-        dataset_type=dataset,
+        dataset_type=dataset.format(variant=row.get("variant")),
         dataset_name=f"{known_as} ({part})" if part else known_as,
         metric_type="pass@1",
         metric_name="pass@1",

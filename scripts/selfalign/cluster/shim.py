@@ -42,6 +42,8 @@ COMMON = ("None", "Priority", "Resources", "BeginTime", "")
 QUERY_SECONDS = 45.0
 """For how long a look at the queue is tried again; the plugin gives up on it after 60 s."""
 NEWBORN_SECONDS = 10.0
+TELLING = re.compile(r"^(slurmstepd|srun)\S*: error: | ERROR |^  (where|do): ")
+"""Lines of a job's log that say why it failed: SLURM's and the workflow's own."""
 GRACE_SECONDS = 30.0
 
 
@@ -155,9 +157,11 @@ def squeue(arguments: list[str], folder: Path) -> int:
 
 def told_states(rows: dict[str, tuple[str, str]], records: Records, folder: Path) -> dict[str, str]:
     """The state of each job as the plugin shall see it, and a line in the log wherever that differs from SLURM's."""
-    submitted, known = {}, {}
+    asked, submitted, known = {}, {}, {}
     for event in records.events():
-        if event["event"] == "job":
+        if event["event"] == "submitting":
+            asked[event["comment"]] = event["asked"]
+        elif event["event"] == "job":
             submitted[event["id"]] = event
         elif event["event"] == "state":
             known[event["id"]] = event
@@ -178,6 +182,8 @@ def told_states(rows: dict[str, tuple[str, str]], records: Records, folder: Path
             event = note(job, state)
             if event.get("new") and state != "COMPLETED":
                 say(folder, f"job {job} ({what}) ended: {state}")
+                for line in why(job, asked.get(what, [])):
+                    say(folder, f"job {job}: {line.strip()}")
             # The plugin leaves a lost node to SLURM when it has asked for requeueing, for ever.
             told[job] = "FAILED" if state == "NODE_FAIL" else state
         elif state in ("PREEMPTED", "REVOKED", "SPECIAL_EXIT"):
@@ -208,6 +214,15 @@ def told_states(rows: dict[str, tuple[str, str]], records: Records, folder: Path
                 say(folder, f"job {job} ({event['comment']}) is gone from the queue, taken for {last}")
             told[job] = "FAILED" if last == "NODE_FAIL" else last
     return told
+
+
+def why(job: str, asked: list[str]) -> list[str]:
+    """The telling lines of a failed job's log, which may not have come over the network yet: the first ten."""
+    try:
+        lines = Path(option(asked, "--output").replace("%j", job)).read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return []
+    return [line for line in lines if TELLING.search(line)][:10]
 
 
 def accounted(job: str) -> str:

@@ -13,14 +13,20 @@ from selfalign.errors import InfrastructureError, UserError
 
 BATCH_ROWS = 256
 PARQUET_SUFFIX = ".parquet"
+COLUMNS = ("content_column", "path_column", "repository_column", "licence_column")
+"""Keys of the config that name columns."""
 
 
 def read(name: str, spec: dict, folder: str | None, limits: Limits) -> Iterator[SourceFile | RejectedFile]:
     """Rows of the repository's files that fit `spec["files"]`, by file name and row."""
-    names = choose_files(name, spec, _call(name, list_files, spec["dataset"], spec["revision"]))
-    for file in names:
-        path = _call(name, download, spec["dataset"], spec["revision"], file)
-        yield from read_rows(Path(path), file, name, spec, limits)
+    for path, file in fetched(name, spec):
+        yield from read_rows(path, file, name, spec, limits)
+
+
+def fetched(name: str, spec: dict) -> Iterator[tuple[Path, str]]:
+    """(path on disk, name in the repository) of each file that fits `spec["files"]`, by name, fetched when its turn comes."""
+    for file in choose_files(name, spec, _call(name, list_files, spec["dataset"], spec["revision"])):
+        yield Path(_call(name, download, spec["dataset"], spec["revision"], file)), file
 
 
 def list_files(dataset: str, revision: str) -> list[str]:
@@ -98,25 +104,30 @@ def read_rows(path: Path, file: str, name: str, spec: dict, limits: Limits) -> I
     if not file.endswith(PARQUET_SUFFIX):
         yield from jsonl.read_rows(path, file, spec, limits)
         return
+    for place, row in parquet_rows(path, file, name, spec, COLUMNS):
+        yield from_row(row, spec, place, limits)
+
+
+def parquet_rows(path: Path, file: str, name: str, spec: dict, keys: tuple[str, ...]) -> Iterator[tuple[str, dict]]:
+    """(place, column -> value) of every row of a Parquet file, of the columns that these keys of the config name."""
     import pyarrow
     import pyarrow.parquet
 
     try:
         table = pyarrow.parquet.ParquetFile(path)
-        columns = wanted_columns(name, spec, file, table.schema_arrow.names)
+        columns = wanted_columns(name, spec, file, table.schema_arrow.names, keys)
         row_number = 0
         for batch in table.iter_batches(batch_size=BATCH_ROWS, columns=columns):
             for row in batch.to_pylist():
                 row_number += 1
-                yield from_row(row, spec, f"{file}:{row_number}", limits)
+                yield f"{file}:{row_number}", row
     except pyarrow.ArrowInvalid as error:
         fix = "delete the file from the hub's cache, then run again"
         raise UserError(f"not a readable Parquet file: {error}", where=str(path), fix=fix) from error
 
 
-def wanted_columns(name: str, spec: dict, file: str, present: list[str]) -> list[str]:
+def wanted_columns(name: str, spec: dict, file: str, present: list[str], keys: tuple[str, ...]) -> list[str]:
     """The columns that the config names, each of which the file must have."""
-    keys = ("content_column", "path_column", "repository_column", "licence_column")
     for key in keys:
         if spec.get(key) and spec[key] not in present:
             raise UserError(

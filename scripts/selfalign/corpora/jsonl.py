@@ -5,6 +5,7 @@ import json
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from selfalign.corpora.base import Limits, RejectedFile, SourceFile, from_row
 from selfalign.errors import UserError
@@ -15,6 +16,12 @@ GZIP_MAGIC = b"\x1f\x8b"
 
 def read(name: str, spec: dict, folder: str | None, limits: Limits) -> Iterator[SourceFile | RejectedFile]:
     """Rows of the file `spec["path"]`, in its order."""
+    path = checked_path(name, spec)
+    return read_rows(path, path.name, spec, limits)
+
+
+def checked_path(name: str, spec: dict) -> Path:
+    """The file of a corpus, which is there and has the hash that the config says, where it says one."""
     path = Path(spec["path"])
     if not path.is_file():
         raise UserError(
@@ -30,11 +37,17 @@ def read(name: str, spec: dict, folder: str | None, limits: Limits) -> Iterator[
                 where=f"seeds.corpora.{name}.sha256",
                 fix="fetch the file again, or correct the hash if you meant to change the corpus",
             )
-    return read_rows(path, path.name, spec, limits)
+    return path
 
 
 def read_rows(path: Path, name: str, spec: dict, limits: Limits) -> Iterator[SourceFile | RejectedFile]:
     """Source files of a JSON Lines file; a broken line is a file passed over, a broken archive an error."""
+    for place, row, problem in parsed(path, name):
+        yield RejectedFile(place, "", "unreadable", problem) if problem else from_row(row, spec, place, limits)
+
+
+def parsed(path: Path, name: str) -> Iterator[tuple[str, Any, str]]:
+    """(place, value, what is wrong with it) of every line that is not empty."""
     try:
         with _open(path) as stream:
             for number, line in enumerate(stream, 1):
@@ -44,9 +57,9 @@ def read_rows(path: Path, name: str, spec: dict, limits: Limits) -> Iterator[Sou
                 try:
                     row = json.loads(line)
                 except (ValueError, RecursionError) as error:
-                    yield RejectedFile(place, "", "unreadable", f"not JSON: {error}")
+                    yield place, None, f"not JSON: {error}"
                     continue
-                yield from_row(row, spec, place, limits)
+                yield place, row, ""
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise UserError(
             f"the corpus file is damaged: {error}", where=str(path), fix="fetch the file again; it may be cut off"

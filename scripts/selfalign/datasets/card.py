@@ -43,7 +43,7 @@ def card_text(name: str, spec: dict, census: Census, counts: dict, models: list[
     splits = census.splits
     sections = [
         f"---\n{metadata(name, census).to_yaml()}\n---\n\n# {name}\n",
-        f"{terms(origins)} {proof(spec['policy'])}\n",
+        f"{terms(origins)} {licences(census)} {proof(spec['policy'], origins)}\n",
         f"{splits['train']:,} training pairs and {splits['held_out']:,} held-out pairs of instruction and response. "
         f"{' '.join(dict.fromkeys(origin['summary'] for origin in origins.values()))}\n",
         "Each row has `id`, `instruction`, `response` (what a student is shown), `solution` and `tests` (its code alone and "
@@ -102,14 +102,27 @@ TERMS = {
 }
 
 
-def proof(policy: str) -> str:
-    """Whether the pairs were tested, in one sentence."""
-    return {
-        "unfiltered": "**Unfiltered**: no response was run against tests.",
-        "passing": "**Filtered**: every response passed its tests in a sandbox.",
-        "consensus": "**Filtered**: every response passed its tests in a sandbox.",
-        "failing": "**Failures**: every response failed its tests.",
-    }.get(policy, "**Mixed**: responses were tested, and some of them failed.")
+def licences(census: Census) -> str:
+    """The licences of the code that the pairs began with, the most frequent first."""
+    named = ", ".join(cell(name) for name, _ in ordered(census.licences))
+    return f"**Licences** of the code that the pairs descend from: {named}."
+
+
+def proof(policy: str, origins: dict[str, dict]) -> str:
+    """Whether the pairs were tested, and by whose tests, in a sentence or two."""
+    said = PROOFS.get(policy, "**Mixed**: responses were tested, and some of them failed.")
+    foreign = sorted({origin["method"] for origin in origins.values() if not origin["own_tests"]})
+    if policy == "unfiltered" or not foreign:
+        return said
+    return f"{said} Responses of {' and '.join(foreign)} bring no tests: their generator's model wrote them afterwards."
+
+
+PROOFS = {
+    "unfiltered": "**Unfiltered**: no response was run against tests.",
+    "passing": "**Filtered**: every response passed its tests in a sandbox.",
+    "consensus": "**Filtered**: every response passed its tests in a sandbox.",
+    "failing": "**Failures**: every response failed its tests.",
+}
 
 
 def selection(spec: dict) -> str:

@@ -9,6 +9,9 @@ from selfalign.methods.base import Method
 SEED_HOMES = {"functions": "results/seeds", "snippets": "results/seeds/snippets", "commits": "results/seeds/commits"}
 """Kind of seeds -> folder of what was mined and gathered of it."""
 
+COMMITS = ("git", "commits")
+"""Kinds of corpora that hold commits."""
+
 SEED_FOLDERS = {kind: f"{home}/shards" for kind, home in SEED_HOMES.items()}
 """Kind of seeds -> folder of their shards."""
 
@@ -49,9 +52,10 @@ def seed_kinds(config: dict) -> list[str]:
 
 
 def corpora_of(config: dict, kind: str) -> list[str]:
-    """The corpora that a kind of seeds is mined from: commits from git repositories, all others from source files."""
+    """The corpora that a kind of seeds is mined from: commits from repositories and tables of commits, all others from
+    source files."""
     corpora = config["seeds"]["corpora"]
-    return sorted(name for name, spec in corpora.items() if (spec["kind"] == "git") == (kind == "commits"))
+    return sorted(name for name, spec in corpora.items() if (spec["kind"] in COMMITS) == (kind == "commits"))
 
 
 def seed_files(config: dict, suffix: str) -> list[str]:

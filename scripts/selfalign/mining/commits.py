@@ -10,6 +10,7 @@ from selfalign.corpora.base import Limits, source_or_reason
 from selfalign.mining.mine import LANGUAGE, Dropped, Mined
 from selfalign.mining.repositories import REGULAR, Change, Commit, Repository
 from selfalign.rows import draw, row_id
+from selfalign.stages.parsing import invalid_unicode
 
 NOTHING = "0" * 40
 TOKEN = re.compile(r"\w+|[^\w\s]")
@@ -84,6 +85,41 @@ def judge_commit(
     return Mined({**row, "id": key, "message": message, "before": before, "code": after})
 
 
+def judge_row(
+    corpus: str, place: str, row: dict, problem: str, licence: str, rules: CommitRules, limits: Limits
+) -> Mined:
+    """The seed that a row of a table of commits is, or the reason why it is none; the rules are those for repositories.
+
+    Args:
+        place, row, problem: see :func:`selfalign.corpora.commit_table.read`.
+        licence: the row's, "" for one that is not allowed.
+    """
+    version, path = str(row.get("commit") or ""), str(row.get("path") or "")
+    message = row.get("message")
+    origin = {
+        "corpus": corpus, "package": row.get("repository", ""), "version": version, "path": path or place, "line": 1, "name": "",
+    }  # fmt: skip
+    seed = {"language": LANGUAGE, "licence": licence, "origin": origin, "message": message}
+    try:
+        texts = [row.get(key) if row.get(key) is not None else "" for key in ("message", "before", "after")]
+        if problem or not all(isinstance(text, str) for text in texts):
+            raise Dropped("unreadable", problem or "message, before or after is no text")
+        if not licence:
+            raise Dropped("licence", f"{row['licence'] or 'none'} is stated")
+        if path and not path.endswith(".py"):
+            raise Dropped("not_python")
+        if invalid := invalid_unicode(texts[0]):
+            raise Dropped("message_not_utf8", invalid)
+        message = clean_message(texts[0].encode())
+        check_message(message, path, rules, version or place)
+        before, after = (_bounded(text, rules, limits) for text in texts[1:])
+        _check_code(before, after, rules)
+    except Dropped as drop:
+        return Mined({**seed, "id": row_id("commit", corpus, version, place)}, drop.reason, drop.detail)
+    key = row_id("seed", message, before, after)
+    return Mined({**seed, "id": key, "message": message, "before": before, "code": after})
+
+
 def _single_file(commit: Commit) -> Change:
     if len(commit.parents) > 1:
         raise Dropped("merge", f"{len(commit.parents)} parents")
@@ -150,7 +186,11 @@ def _text(repository: Repository, name: str, rules: CommitRules, limits: Limits)
     # A character has at most four bytes: what is larger is not even read.
     if size > 4 * rules.max_characters:
         raise Dropped("too_large", f"{size} bytes")
-    text, reason, detail = source_or_reason(repository.content(name), limits)
+    return _bounded(repository.content(name), rules, limits)
+
+
+def _bounded(content: bytes | str, rules: CommitRules, limits: Limits) -> str:
+    text, reason, detail = source_or_reason(content, limits)
     if text is None:
         raise Dropped(reason, detail)
     if len(text) >= rules.max_characters:

@@ -10,18 +10,24 @@ from statistics import stdev
 
 from selfalign.candidates import arm_of, model_of
 from selfalign.methods import layout
+from selfalign.report import costs
 from selfalign.statistics import compare_paired, holm, mean_interval, paired_bootstrap, wilson
 
 
-def arms(config: dict, scores: list[dict], generators: list[dict], datasets: list[dict], usage: list[dict]) -> dict:
-    """`rows` (one an arm), `comparisons` (one for every two arms and benchmark that they share), `benchmarks`.
+def arms(
+    config: dict, scores: list[dict], generators: list[dict], datasets: list[dict], usage: list[dict], trainings: dict
+) -> dict:
+    """`rows` (one an arm), `comparisons` (one for every two arms and benchmark that they share), `benchmarks`, and
+    `paper_source`, where the figures under a row's `paper` are from ("" without any).
 
     Args:
         config: as resolved.
         scores: result files (:func:`selfalign.report.scores.score_rows`).
         generators, datasets: tables of :mod:`selfalign.report.compare`.
         usage: costs by stage (:func:`selfalign.report.costs.usage_rows`).
+        trainings: record by checkpoint.
     """
+    paper = config.get("report", {}).get("paper") or {"source": "", "scores": {}}
     results: dict[str, dict[str, list[dict]]] = defaultdict(lambda: defaultdict(list))
     for row in scores:
         results[arm_of(config, row["candidate"])][row["benchmark"]].append(row)
@@ -31,6 +37,8 @@ def arms(config: dict, scores: list[dict], generators: list[dict], datasets: lis
         {
             "arm": name,
             **origin(config, name, made, answered, usage),
+            **training_cost(config, name, trainings),
+            "paper": paper["scores"].get(name, {}),
             "scores": {benchmark: summary(runs) for benchmark, runs in sorted(found.items())},
         }
         for name, found in sorted(results.items(), key=lambda item: (item[0] not in config["checkpoints"], item[0]))
@@ -39,6 +47,7 @@ def arms(config: dict, scores: list[dict], generators: list[dict], datasets: lis
         "rows": rows,
         "comparisons": comparisons(results),
         "benchmarks": sorted({row["benchmark"] for row in scores}),
+        "paper_source": paper["source"],
     }
 
 
@@ -73,6 +82,14 @@ def origin(config: dict, name: str, made: dict, answered: dict, usage: list[dict
         "output_tokens": sum(row["output_tokens"] for row in spent),
         "gpu_hours": sum(row.get("gpu_seconds", 0) for row in spent) / 3600,
     }
+
+
+def training_cost(config: dict, name: str, trainings: dict) -> dict:
+    """`training_gpu_hours` of an arm, its repeats together; nothing for a model that was not tuned here."""
+    if name not in config["checkpoints"]:
+        return {}
+    runs = [record for checkpoint, record in trainings.items() if arm_of(config, checkpoint) == name]
+    return {"training_gpu_hours": sum(map(costs.training_gpu_seconds, runs)) / 3600}
 
 
 def chain_of(config: dict, generator: str) -> list[str]:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import yaml
 
-from selfalign.candidates import arm_of
 from selfalign.io import read_json
 from selfalign.report import arms, compare, costs, funnel, pairs, problems, published, rates, rejects, scores, tasks
 from selfalign.report.packing import chunks, pack
@@ -44,7 +43,9 @@ def collect(config: dict, inputs: dict[str, list[str]], run: Path) -> dict:
         "scores": results,
         "headlines": scores.headlines(results),
         "published": published.published(results),
-        "warnings": warnings(config, results, groups, trainings, usage, manifest.get("git", {})),
+        "warnings": warnings(
+            config, results, groups, trainings, usage, manifest.get("git", {}), costs.versions(of["usage"])
+        ),
         "funnels": groups,
         "contamination": funnel.contamination(groups),
         "duplicates": funnel.duplicates(groups),
@@ -61,12 +62,8 @@ def collect(config: dict, inputs: dict[str, list[str]], run: Path) -> dict:
         "config_text": yaml.safe_dump(config, sort_keys=True, allow_unicode=True),
         "generators": compare.generators(groups, passed, usage),
         "datasets": compare.datasets(config, groups, trainings),
-        # Repeats of an arm are compared together, in `arms`.
-        "comparisons": compare.checkpoints(
-            [row for row in results if arm_of(config, row["candidate"]) == row["candidate"]]
-        ),
     }
-    content["arms"] = arms.arms(config, results, content["generators"], content["datasets"], usage)
+    content["arms"] = arms.arms(config, results, content["generators"], content["datasets"], usage, trainings)
     content["earlier"] = compare.with_earlier(content, read_json(of["earlier"][0]) if of["earlier"] else None)
     return content
 

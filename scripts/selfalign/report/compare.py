@@ -1,10 +1,7 @@
-"""Generators, datasets and checkpoints of this run beside one another, and this run beside an earlier one."""
-
-from itertools import combinations
+"""Generators and datasets of this run beside one another, and this run beside an earlier one."""
 
 from selfalign.report.funnel import label
 from selfalign.report.text import amount, percent
-from selfalign.statistics import compare_paired, holm
 
 
 def generators(groups: list[dict], rates: dict[str, list[dict]], usage: list[dict]) -> list[dict]:
@@ -48,24 +45,6 @@ def datasets(config: dict, groups: list[dict], trainings: dict[str, dict]) -> li
                 "trained": [name for name, run in trainings.items() if run["dataset"]["name"] == group["name"]],
             }
         )  # fmt: skip
-    return found
-
-
-def checkpoints(scores: list[dict]) -> list[dict]:
-    """Every two checkpoints on every benchmark: `benchmark`, `first`, `second`, and the comparison's figures, with
-    `p_holm`, the p-value corrected for the number of comparisons by Holm's method."""
-    tuned = [row for row in scores if row["base"] and row["per_problem"]]
-    found = []
-    for first, second in combinations(tuned, 2):
-        if first["benchmark"] != second["benchmark"]:
-            continue
-        solved = [{item["task_id"]: item["passed"] for item in row["per_problem"]} for row in (first, second)]
-        if solved[0].keys() != solved[1].keys():
-            continue
-        names = {"benchmark": first["benchmark"], "first": first["candidate"], "second": second["candidate"]}
-        found.append({**names, **compare_paired(*solved)})
-    for row, corrected in zip(found, holm([row["p_value"] for row in found]), strict=True):
-        row["p_holm"] = corrected
     return found
 
 

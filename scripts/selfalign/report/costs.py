@@ -36,6 +36,19 @@ def usage_rows(usage_files: list[str], memory: dict[str, float]) -> list[dict]:
     ]
 
 
+def versions(usage_files: list[str]) -> list[dict]:
+    """The stages whose answers were made by more than one version of an engine or server: `stage`, `owner`, `versions`
+    (version -> answers). Shards are summed up."""
+    found: dict[tuple[str, str], Counter] = defaultdict(Counter)
+    for path in usage_files:
+        found[Path(path).parent.name, owner(path)[1]].update(read_json(path).get("versions", {}))
+    return [
+        {"stage": stage, "owner": name, "versions": dict(sorted(counted.items()))}
+        for (stage, name), counted in sorted(found.items())
+        if len(counted) > 1
+    ]
+
+
 def rule_of(stage: str) -> str:
     """The rule that does a stage's work."""
     return "evolve_tasks" if stage.startswith("evolved-") else RULES.get(stage, f"generate_{stage}")
@@ -114,17 +127,18 @@ def totals(usage: list[dict], jobs: list[dict], trainings: dict[str, dict]) -> d
     sums = {key: sum(row[key] for row in usage) for key in ("requests", "reused", "prompt_tokens", "output_tokens")}
     cached = sum((row["cached_share"] or 0) * row["prompt_tokens"] for row in usage)
     gpu = [row["gpu_seconds"] for row in usage if row.get("gpu_seconds")]
-    gpu += [
-        run["processes"] * run["seconds"]
-        for run in trainings.values()
-        if not run["device"].startswith("CPU") and "seconds" in run
-    ]
+    gpu += [seconds for run in trainings.values() if (seconds := training_gpu_seconds(run))]
     return {
         **sums,
         "job_seconds": sum(row["seconds"] for row in jobs),
         "cached_share": cached / sums["prompt_tokens"] if sums["prompt_tokens"] else None,
         "gpu_hours": sum(gpu) / 3600 if gpu else None,
     }
+
+
+def training_gpu_seconds(run: dict) -> float:
+    """Seconds of a training, times the GPUs that shared it; 0 on a CPU."""
+    return 0 if run["device"].startswith("CPU") else run["processes"] * run.get("seconds", 0)
 
 
 def efficiency(folder: Path) -> tuple[list[str], list[list[str]]]:

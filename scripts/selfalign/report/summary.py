@@ -21,6 +21,7 @@ def summary(content: dict, html: str) -> str:
         table(
             ("benchmark", "model", "problems", "pass@1", "95 % interval", "against base"), map(line, content["scores"])
         ),
+        *arm_parts(content["arms"]),
         "### Rows",
         table(("of", "stage", "in", "kept", "share"), funnel_lines(content["funnels"])),
         "### Before you quote a number" if content["warnings"] else "",
@@ -38,6 +39,39 @@ def line(row: dict) -> tuple[str, ...]:
     return (
         row["benchmark"], row["candidate"], evaluated, percent(row["pass_at_1"]), f"{percent(low)} to {percent(high)}", change
     )  # fmt: skip
+
+
+def arm_parts(arms: dict) -> list[str]:
+    """The comparison of arms, where there are several: a table, and how many of their differences are real."""
+    if len(arms["rows"]) < 2:
+        return []
+    real = [row for row in arms["comparisons"] if row["real"]]
+    named = [
+        f"{row['second']} against {row['first']} on {row['benchmark']} ({points(row['difference'])})" for row in real
+    ]
+    columns = ("arm", "made by", "selection", "pairs", "share that passed", "output tokens", *arms["benchmarks"])
+    return [
+        "### Arms",
+        table(columns, (arm_line(row, arms["benchmarks"]) for row in arms["rows"])),
+        f"Real differences, of {len(arms['comparisons'])}: {'; '.join(map(cell, named)) or 'none'}.",
+    ]
+
+
+def arm_line(row: dict, benchmarks: list[str]) -> tuple[str, ...]:
+    if row["dataset"]:
+        methods = ", ".join(row["methods"])
+        made = (methods, row["policy"], amount(row["pairs"]), percent(row["pass_share"]), amount(row["output_tokens"]))
+    else:
+        made = ("as it came", "", "", "", "")
+    return row["arm"], *made, *(score(row["scores"].get(benchmark)) for benchmark in benchmarks)
+
+
+def score(found: dict | None) -> str:
+    if found is None:
+        return ""
+    low, high = found["interval95"]
+    spread = "" if found["spread"] is None else f"; {len(found['runs'])} runs ± {100 * found['spread']:.1f}"
+    return f"{percent(found['pass_at_1'])} ({percent(low)} to {percent(high)}{spread})"
 
 
 def funnel_lines(groups: list[dict]) -> Iterable[tuple[str, ...]]:

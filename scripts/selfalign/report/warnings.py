@@ -9,12 +9,18 @@ MANY_TOO_LONG = 0.1
 
 
 def warnings(
-    config: dict, scores: list[dict], groups: list[dict], trainings: dict, usage: list[dict], git: dict
+    config: dict,
+    scores: list[dict],
+    groups: list[dict],
+    trainings: dict,
+    usage: list[dict],
+    git: dict,
+    mixed: list[dict],
 ) -> list[str]:
     """Sentences, the gravest first."""
     return [
         *fake(config), *about_scores(scores), *about_training(config, trainings), *about_rows(groups),
-        *about_reuse(usage), *about_code(git),
+        *about_versions(mixed), *about_reuse(usage), *about_code(git),
     ]  # fmt: skip
 
 
@@ -75,6 +81,16 @@ def about_rows(groups: list[dict]) -> list[str]:
     return [
         f"{amount(number)} rows could not be judged ({where}): the machine's fault, not the rows'. A rerun may give more."
         for where, number in funnel.failures(groups).items()
+    ]
+
+
+def about_versions(mixed: list[dict]) -> list[str]:
+    """Args: mixed: as :func:`selfalign.report.costs.versions` gives them."""
+    return [
+        f"{row['owner']}, {row['stage']}: {len(row['versions'])} versions of the engine or server gave the answers ("
+        + ", ".join(f"{version}: {amount(number)}" for version, number in row["versions"].items())
+        + "); each row says which one made it."
+        for row in mixed
     ]
 
 

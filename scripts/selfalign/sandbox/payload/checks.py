@@ -13,6 +13,8 @@ import itertools
 import threading
 import types
 import warnings
+from collections.abc import Callable
+from typing import ClassVar
 
 from . import equality
 
@@ -73,18 +75,18 @@ def _dotted(node: ast.expr) -> list[str]:
     return [*([node.id] if isinstance(node, ast.Name) else []), *reversed(parts)]
 
 
-def is_library_assertion(node: ast.AST, imported: set[str]) -> bool:
+def is_library_assertion(node: ast.AST, imported: Callable[[], set[str]]) -> bool:
     """Whether a statement is a call such as `np.testing.assert_allclose(...)`.
 
     Args:
-        imported: names that the text imports from a module called `testing`.
+        imported: gives the names that the text imports from a module called `testing`.
     """
     if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)):
         return False
     path = _dotted(node.value.func)
     if not path or not path[-1].startswith("assert_"):
         return False
-    return "testing" in path[:-1] or (len(path) == 1 and path[0] in imported)
+    return "testing" in path[:-1] or (len(path) == 1 and path[0] in imported())
 
 
 def expects_exception(node: ast.AST) -> bool:
@@ -115,78 +117,106 @@ def testing_imports(tree: ast.AST) -> set[str]:
     }
 
 
+def _at(place: ast.AST, node):
+    """The node, at a place of the text; quicker than `ast.copy_location`."""
+    node.lineno, node.col_offset = place.lineno, place.col_offset
+    node.end_lineno, node.end_col_offset = place.end_lineno, place.end_col_offset
+    return node
+
+
 def _constant(value: object, at: ast.AST) -> ast.Constant:
-    return ast.copy_location(ast.Constant(value), at)
+    return _at(at, ast.Constant(value))
 
 
 def _call(what: str, at: ast.AST, *arguments: ast.expr) -> ast.Call:
     """A call of what is planted for a text. All nodes get their place at once: to find missing ones takes longer."""
-    return ast.copy_location(ast.Call(_constant(what, at), list(arguments), []), at)
+    return _at(at, ast.Call(_constant(what, at), list(arguments), []))
 
 
-class _Instrument(ast.NodeTransformer):
-    def __init__(self, imported: set[str]):
-        self.imported = imported
-        self.path: list[str] = []
-        self.inside_check = False
-
-    def _say(self, what: str, at: ast.AST, *arguments: ast.expr) -> ast.Expr:
-        return ast.copy_location(ast.Expr(_call(what, at, *arguments)), at)
-
-    def _condition(self, node: ast.expr) -> ast.expr:
-        self.inside_check = True
-        try:
-            return self.visit(node)
-        finally:
-            self.inside_check = False
+class _Equality(ast.NodeTransformer):
+    """Puts our comparison in the place of `==`."""
 
     def visit_Compare(self, node: ast.Compare) -> ast.expr:
         self.generic_visit(node)
-        if self.inside_check and len(node.ops) == 1 and isinstance(node.ops[0], ast.Eq):
+        if len(node.ops) == 1 and isinstance(node.ops[0], ast.Eq):
             return _call(EQUAL, node, node.left, node.comparators[0])
         return node
 
-    def visit_Assert(self, node: ast.Assert) -> ast.AST:
-        failure = ast.copy_location(ast.Assert(_constant(False, node), node.msg and self.visit(node.msg)), node)
-        branches = [self._say(RUN, node)], [self._say(RUN, node), self._say(FAILED, node), failure]
-        return ast.copy_location(ast.If(self._condition(node.test), *branches), node)
+    def visit_Constant(self, node: ast.Constant) -> ast.expr:
+        return node  # the most frequent of all, and dear in the base class
 
-    def visit_If(self, node: ast.If) -> ast.AST:
+    visit_Name = visit_Constant
+
+
+_condition = _Equality().visit
+
+
+def _say(what: str, at: ast.AST, *arguments: ast.expr) -> ast.Expr:
+    return _at(at, ast.Expr(_call(what, at, *arguments)))
+
+
+class _Instrument:
+    """Changes statements, block by block; of expressions only the conditions of checks are looked into."""
+
+    def __init__(self, tree: ast.Module):
+        self.path: list[str] = []
+        self.imported = functools.cache(lambda: testing_imports(tree))
+
+    def block(self, statements: list[ast.stmt]) -> list[ast.stmt]:
+        changed: list[ast.stmt] = []
+        for statement in statements:
+            changed += self.CHANGES.get(type(statement), _Instrument.inside)(self, statement)
+        return changed
+
+    def inside(self, node: ast.AST) -> list[ast.AST]:
+        for field in ("body", "orelse", "finalbody"):
+            if block := getattr(node, field, None):
+                setattr(node, field, self.block(block))
+        for part in (*getattr(node, "handlers", ()), *getattr(node, "cases", ())):
+            part.body = self.block(part.body)
+        return [node]
+
+    def assertion(self, node: ast.Assert) -> list[ast.AST]:
+        failure = _at(node, ast.Assert(_constant(False, node), node.msg))
+        branches = [_say(RUN, node)], [_say(RUN, node), _say(FAILED, node), failure]
+        return [_at(node, ast.If(_condition(node.test), *branches))]
+
+    def decision(self, node: ast.If) -> list[ast.AST]:
         if not raises_assertion(node):
-            return self.generic_visit(node)
-        node.test = self._condition(node.test)
-        node.body = [self._say(RUN, node), self._say(FAILED, node), *node.body]
-        node.orelse = [self._say(RUN, node), *(self.visit(statement) for statement in node.orelse)]
-        return node
+            return self.inside(node)
+        node.test = _condition(node.test)
+        node.body = [_say(RUN, node), _say(FAILED, node), *node.body]
+        node.orelse = [_say(RUN, node), *self.block(node.orelse)]
+        return [node]
 
-    def visit_Expr(self, node: ast.Expr) -> ast.AST | list[ast.AST]:
-        self.generic_visit(node)
-        return [node, self._say(RUN, node)] if is_library_assertion(node, self.imported) else node
+    def expression(self, node: ast.Expr) -> list[ast.AST]:
+        return [node, _say(RUN, node)] if is_library_assertion(node, self.imported) else [node]
 
-    def visit_With(self, node: ast.With) -> ast.AST | list[ast.AST]:
-        self.generic_visit(node)
-        return [node, self._say(RUN, node)] if expects_exception(node) else node
+    def context(self, node: ast.With | ast.AsyncWith) -> list[ast.AST]:
+        self.inside(node)
+        return [node, _say(RUN, node)] if expects_exception(node) else [node]
 
-    visit_AsyncWith = visit_With
-
-    def _named(self, node):
+    def named(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> list[ast.AST]:
         self.path.append(node.name)
-        self.generic_visit(node)
+        self.inside(node)
         name = ".".join(self.path)
         self.path.pop()
         if not isinstance(node, ast.ClassDef):
             has_docstring = ast.get_docstring(node, clean=False) is not None
             first = node.body[0]
-            node.body.insert(int(has_docstring), self._say(ENTERED, first, _constant(name, first)))
-        return node
+            node.body.insert(int(has_docstring), _say(ENTERED, first, _constant(name, first)))
+        return [node]
 
-    visit_FunctionDef = visit_AsyncFunctionDef = visit_ClassDef = _named
+    CHANGES: ClassVar = {
+        ast.Assert: assertion, ast.If: decision, ast.Expr: expression, ast.With: context,
+        ast.AsyncWith: context, ast.FunctionDef: named, ast.AsyncFunctionDef: named, ast.ClassDef: named,
+    }  # fmt: skip
 
 
 def compile_tests(tree: ast.Module, counter: Counter) -> types.CodeType:
     """The tests' code with counters in it; the tree is changed in place."""
-    changed = _Instrument(testing_imports(tree)).visit(tree)
-    return plant(compile_quietly(changed, "tests.py"), counter.planted())
+    tree.body = _Instrument(tree).block(tree.body)
+    return plant(compile_quietly(tree, "tests.py"), counter.planted())
 
 
 def parse(text: str, name: str) -> ast.Module:

@@ -1,0 +1,78 @@
+"""A teacher behind a chat server that does all that teachers do to a run, from the request to the row."""
+
+import json
+
+import pytest
+from generation import Run, tasks
+
+from selfalign import ROOT
+from selfalign.backends.endpoint import EndpointBackend
+from selfalign.errors import UserError
+
+KEY = "sk-very-secret"
+CODE = "```python\ndef total(prices):\n    return sum(prices)\n```"
+SETTINGS = {"fewshots": 1, "prefixes": 1, "temperature": 0, "top_p": 1, "max_tokens": 64, "style": "chat", "share": 1}
+
+
+def says(content, finish="stop", fingerprint="fp_1", **message) -> tuple:
+    choice = {"message": {"role": "assistant", "content": content, **message}, "finish_reason": finish}
+    return 200, json.dumps({"choices": [choice], "model": "big", "system_fingerprint": fingerprint, "usage": {}}), {}
+
+
+@pytest.fixture
+def run(tmp_path, serve, monkeypatch):
+    """Runs `count` tasks against a server that follows a script; returns (run, server)."""
+    monkeypatch.setenv("TEACHER_KEY", KEY)
+    (tmp_path / "prompts").symlink_to(ROOT / "prompts")
+
+    def start(*script, count):
+        server = serve(*script)
+        spec = {
+            "url": server.url, "model": "big", "api": "chat", "key_env": "TEACHER_KEY", "concurrency": 1, "revision": "",
+            "timeout_seconds": 0.5,
+        }  # fmt: skip
+        made = Run(tmp_path, "answers", tasks(count))
+        made.server = server
+        return made(
+            model={"name": "teacher", "engine": "endpoint", "endpoint": spec},
+            settings=SETTINGS,
+            open_engine=lambda model, folder: EndpointBackend(model, pause=0.001),
+        )
+
+    return start
+
+
+def test_whatever_a_teacher_says_becomes_a_row_or_a_reason(run, caplog):
+    made = run(
+        (429, "slow down", {"Retry-After": "0"}),
+        says(f"Certainly! Here is the complete code:\n\nIt adds.\n\n{CODE}\n\nLet me know if you have questions!"),
+        says("I'm sorry, but I can't help with that."),
+        says(None, refusal="I will not."),
+        says("Half of it", finish="content_filter"),
+        ("sleep", "", {}),
+        says(f"It adds.\n\n{CODE}", fingerprint="fp_2"),
+        says("```python\ndef total(prices):", finish="length"),
+        says("You could use a loop."),
+        count=7,
+    )  # fmt: skip
+    assert [row["text"] for row in made.kept] == [f"It adds.\n\n{CODE}"] * 2
+    assert made.counts["rejected"] == {"refused": 3, "truncated": 1, "no_solution": 1}
+    assert [row["generated"]["engine_version"] for row in made.kept] == ["fp_1", "fp_2"]
+    assert made.usage["versions"] == {"fp_1": 6, "fp_2": 1}
+    assert "answers by 2 versions of what serves teacher: fp_1: 6, fp_2: 1" in caplog.text
+    assert "status 429" in caplog.text and "ReadTimeout" in caplog.text
+    asked = made.server.seen[0]
+    assert asked[2]["Authorization"] == f"Bearer {KEY}" and asked[1]["messages"][0]["role"] == "user"
+    written = "".join(
+        path.read_text() for path in made.parent.rglob("*") if path.is_file() and "prompts" not in path.parts
+    )
+    assert KEY not in written + caplog.text
+
+
+def test_a_key_that_expires_ends_the_run_and_what_was_answered_is_not_asked_again(run, caplog):
+    good = says(f"It adds.\n\n{CODE}")
+    with pytest.raises(UserError, match=r"status 401.*\[key\] has expired") as error:
+        run(good, good, (401, f"The key {KEY} has expired", {}), count=4)
+    assert KEY not in str(error.value) + caplog.text
+    made = run(good, good, count=4)
+    assert len(made.server.seen) == 2 and made.usage["reused"] == 2 and len(made.kept) == 4
