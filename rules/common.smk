@@ -180,15 +180,19 @@ def stage_settings(section):
     """A function that gives a generator's settings of a stage."""
 
     def settings(wildcards):
-        generator = config["generators"][wildcards.generator]
-        style = {"style": generator["style"]} if generator["style"] != "few-shot" else {}
-        repeat = {"repeat": generator["repeat"]} if generator["repeat"] else {}
-        # The share is taken where the other generator's tasks come in: by evolution, else by the responses.
-        comes_in = "tasks" if "evolution" in generator else "responses"
-        share = {"share": generator["share"]} if section == comes_in and generator["share"] < 1 else {}
-        return {**generator.get(section, {}), **style, **repeat, **share}
+        return generator_settings(wildcards.generator, section)
 
     return settings
+
+
+def generator_settings(name, section):
+    generator = config["generators"][name]
+    style = {"style": generator["style"]} if generator["style"] != "few-shot" else {}
+    repeat = {"repeat": generator["repeat"]} if generator["repeat"] else {}
+    # The share is taken where the other generator's tasks come in: by evolution, else by the responses.
+    comes_in = "tasks" if "evolution" in generator else "responses"
+    share = {"share": generator["share"]} if section == comes_in and generator["share"] < 1 else {}
+    return {**generator.get(section, {}), **style, **repeat, **share}
 
 
 def round_settings(wildcards):
@@ -200,11 +204,16 @@ def round_settings(wildcards):
 
 def stage_prompts(role):
     """A function that gives the content hash of the prompt files that a generator's stage uses."""
+    section = "tasks" if role == "rounds" else role
+    known = {}
 
     def prompts(wildcards):
-        section = "tasks" if role == "rounds" else role
-        stage = "tests" if role == "tests" else stage_of(role)(wildcards)
-        return prompt_fingerprint(stage, config["generators"][wildcards.generator][section])
+        name = wildcards.generator
+        # Once a generator: the files are the same for a thousand shards.
+        if name not in known:
+            stage = "tests" if role == "tests" else stage_of(role)(wildcards)
+            known[name] = prompt_fingerprint(stage, config["generators"][name][section])
+        return known[name]
 
     return prompts
 
@@ -233,6 +242,11 @@ def task_parents(wildcards):
     return layout.task_parents(config, wildcards.generator).format(shard=wildcards.shard)
 
 
+def owners_of_tasks():
+    """The generators that answer tasks of their own."""
+    return [name for name in sorted(config["generators"]) if layout.tasks_owner(config, name) == name]
+
+
 def unique_tasks(wildcards):
     """The tasks that a generator answers, which may be another one's."""
     return f"results/generators/{layout.tasks_owner(config, wildcards.generator)}/unique_tasks/{wildcards.shard}.jsonl"
@@ -246,10 +260,6 @@ def earlier_rounds(wildcards):
         f"results/generators/{layout.tasks_owner(config, source)}/unique_tasks/{wildcards.shard}.jsonl",
         *(f"results/generators/{wildcards.generator}/evolved-{n}/{wildcards.shard}.jsonl" for n in rounds),
     ]
-
-
-def task_files(wildcards):
-    return layout.task_files(config, wildcards.generator, SHARDS)
 
 
 def tested_responses(wildcards):
@@ -462,7 +472,7 @@ def report_inputs(wildcards):
     """Everything that the report is made from, by kind."""
     generators = sorted(config["generators"])
     judged = [name for name in generators if layout.is_judged(config, name)]
-    owners = [name for name in generators if layout.tasks_owner(config, name) == name]
+    owners = owners_of_tasks()
     return {
         "manifest": rules.write_manifest.output.manifest,
         "seeds": all_seeds(),

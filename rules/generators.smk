@@ -132,33 +132,35 @@ rule evolve_tasks:
         "../scripts/generate.py"
 
 
-rule dedup_tasks:
-    input:
-        tasks=task_files,
-        benchmarks=BENCHMARKS,
-    output:
-        tasks=expand(
-            "results/generators/{generator}/unique_tasks/{shard}.jsonl",
-            shard=SHARDS,
-            allow_missing=True,
-        ),
-        rejected="results/generators/{generator}/unique_tasks.rejected.jsonl",
-        counts="results/generators/{generator}/unique_tasks.counts.json",
-    log:
-        "results/run/logs/dedup_tasks/{generator}.log",
-    benchmark:
-        "results/run/benchmarks/dedup_tasks/{generator}.tsv"
-    conda:
-        "../envs/scripts.yaml"
-    container:
-        image("workflow")
-    params:
-        settings=stage_settings("tasks"),
-        code=code_fingerprint("dedup_tasks.py"),
-    message:
-        "Removing duplicate tasks: {wildcards.generator}"
-    script:
-        "../scripts/dedup_tasks.py"
+# One rule a generator, so that its outputs, one a shard, have no wildcard: Snakemake compares every file below
+# results/generators with each output that begins with one, a thousand for each of its 20,000 files (docs/scale.md).
+for generator in owners_of_tasks():
+
+    rule:
+        name:
+            f"dedup_tasks_{generator}"
+        input:
+            tasks=layout.task_files(config, generator, SHARDS),
+            benchmarks=BENCHMARKS,
+        output:
+            tasks=expand("results/generators/{generator}/unique_tasks/{shard}.jsonl", generator=generator, shard=SHARDS),
+            rejected=f"results/generators/{generator}/unique_tasks.rejected.jsonl",
+            counts=f"results/generators/{generator}/unique_tasks.counts.json",
+        log:
+            f"results/run/logs/dedup_tasks/{generator}.log",
+        benchmark:
+            f"results/run/benchmarks/dedup_tasks/{generator}.tsv"
+        conda:
+            "../envs/scripts.yaml"
+        container:
+            image("workflow")
+        params:
+            settings=generator_settings(generator, "tasks"),
+            code=code_fingerprint("dedup_tasks.py"),
+        message:
+            f"Removing duplicate tasks: {generator}"
+        script:
+            "../scripts/dedup_tasks.py"
 
 
 rule generate_responses:

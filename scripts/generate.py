@@ -24,6 +24,7 @@ from selfalign.fewshots import PROMPTS
 from selfalign.io import read_json, read_jsonl, write_json
 from selfalign.journal import Journal
 from selfalign.journal_batches import JournalBatches
+from selfalign.progress import say_reuse
 from selfalign.rows import digest
 from selfalign.stage import StageWriter, funnel
 from selfalign.stages import Prompt, Stage, open_stage
@@ -145,7 +146,7 @@ def main(
         folder: of the model's weights and manifest.
         settings: of the stage.
         journal, writer: folder of the row journal, and the name of this job in it.
-        kept, rejected, counts, usage: output files; `usage` says what was generated, reused, and how fast.
+        kept, rejected, counts, usage: output files; `usage` says what was reused, made, and how fast.
         shard: "i-of-n" when `rows` holds all shards' rows.
         prompts: folder of the prompts, when it is not the project's own.
         gpus: how many GPUs the job was given and has to check before it loads anything; 0: no check.
@@ -181,6 +182,7 @@ def main(
     with StageWriter(asking.role, kept=kept, rejected=rejected, counts=counts, allow_empty=not job.rows) as out:
         write_rows(job, results, model["name"], out)
     logger.info("%s", funnel(out.counts()))
+    say_reuse(spent.requests, spent.reused, spent.made)
     write_json(usage, asdict(spent))
 
 

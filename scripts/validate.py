@@ -8,6 +8,7 @@ from dataclasses import asdict
 from selfalign.adapter import run
 from selfalign.io import read_jsonl, write_json
 from selfalign.journal import Journal
+from selfalign.progress import say_reuse
 from selfalign.rows import row_id
 from selfalign.sandbox import Limits, Program, Result
 from selfalign.stage import StageWriter
@@ -71,9 +72,23 @@ def main(
             more = {"second_run": second.verdict if second else None, "consensus": agreed.get(row["id"])}
             out.keep(_verdict_row(row, results[program], more))
         out.extra = _tally(results[program] for program in program_of.values())
-    spent = {"requests": len(rows), "duplicates": len(rows) - len(first), **executor.spent}
+    again = reuse(rows, program_of, executor, policy.consensus)
+    spent = {"requests": len(rows), **again, "duplicates": len(rows) - len(first), **executor.spent}
     write_json(usage, spent | {"seconds": round(time.monotonic() - started, 3)})
+    say_reuse(len(rows), again["reused"], again["made"])
     logger.info("%d responses: %s", len(rows), ", ".join(f"{key} {value}" for key, value in sorted(out.extra.items())))
+
+
+def reuse(rows: list[dict], program_of: dict[str, Program], executor: Executor, consensus: bool) -> dict[str, int]:
+    """Rows for which something was executed now (`made`), and those of whom the journal knew everything (`reused`).
+
+    The others' verdicts are clear without an execution.
+    """
+    # Where samples judge each other, a row is also made by running its solution against another's tests.
+    solutions = {program.solution for program in executor.anew} if consensus else set()
+    made = {row["id"] for row in rows if program_of[row["id"]] in executor.anew or row["solution"] in solutions}
+    reused = sum(program_of[row["id"]] in executor.known and row["id"] not in made for row in rows)
+    return {"reused": reused, "made": len(made)}
 
 
 def _tally(results: Iterator[Result]) -> dict[str, int]:

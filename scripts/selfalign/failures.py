@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 LINES = 20
-FAILED = re.compile(r"^Error in (?:group job|rule) (?P<rule>[\w-]+)")
+FAILED = re.compile(r"^Error in (?:group job|rule) (?P<rule>[\w.-]+)")
 LOG = re.compile(r"^\s+log: (?P<logs>.+?)(?: \(check log file\(s\) for error details\))?$")
 
 

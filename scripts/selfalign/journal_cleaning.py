@@ -6,21 +6,31 @@ nothing about a job that is yet to run: a stage with jobs ahead is left as it is
 
 import json
 import shutil
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+from selfalign.candidates import candidates
 from selfalign.io import atomic
 from selfalign.journal import USED_DIGITS, used_file
+from selfalign.methods import METHODS, layout
 
-STAGES = {
-    "generate_concepts": "concepts",
-    "generate_tasks": "tasks",
-    "generate_responses": "responses",
-    "validate_responses": "verdicts",
-    "generate_completions": "completions",
+RULES = {
+    "concepts": "generate_concepts",
+    "tasks": "generate_tasks",
+    "rounds": "evolve_tasks",
+    "responses": "generate_responses",
+    "tests": "generate_tests",
+    "verdicts": "validate_responses",
+    "completions": "generate_completions",
 }
-"""Name of the journal's folder, by the rule that writes it."""
+"""The rule that plays a role and writes the journal of it."""
+STAGES = {"tests", "verdicts", "completions"} | {
+    stage for method in METHODS.values() for role in RULES if (stage := getattr(method, role, ""))
+}
+"""Names of the journal's folders: what plays a role in a method has a journal of its own."""
 TRAINING = "training"
 
 
@@ -39,19 +49,28 @@ class Folder:
     kept: str = ""
 
 
-def writers(config: dict) -> dict[str, set[str]]:
-    """The writers of a resolved config's jobs, by folder below the journal."""
-    found: dict[str, set[str]] = {}
+class Jobs(NamedTuple):
+    """The jobs of a config that write to a folder of the journal: their rule, and their names as writers."""
+
+    rule: str
+    writers: set[str]
+
+
+def writers(config: dict) -> Iterator[tuple[str, Jobs]]:
+    """(folder below the journal, jobs) for every stage of a resolved config; a folder may come several times."""
     shards = shard_names(config["seeds"]["shards"])
     for name, generator in config["generators"].items():
-        jobs = {f"{name}_{shard}" for shard in shards}
-        for folder in (*(f"{stage}/{generator['model']}" for stage in ("concepts", "tasks", "responses")), "verdicts"):
-            found.setdefault(folder, set()).update(jobs)
-    for candidate in {*config["checkpoints"], *(entry["model"] for entry in config["checkpoints"].values())}:
+        method = layout.method_of(config, name)
+        for part in layout.generated_folders(config, name):
+            role, _, number = part.replace("evolved-", "rounds-").partition("-")
+            stage = getattr(method, role, role)
+            folder = stage if stage == "verdicts" else f"{stage}/{generator['model']}"
+            writer = f"{name}_{number}" if number else name
+            yield folder, Jobs(RULES[role], {f"{writer}_{shard}" for shard in shards})
+    for candidate in candidates(config):
         for benchmark, spec in config["evaluation"]["benchmarks"].items():
             jobs = {f"{candidate}_{benchmark}_{shard}" for shard in shard_names(spec["shards"])}
-            found.setdefault(f"completions/{candidate}", set()).update(jobs)
-    return found
+            yield f"completions/{candidate}", Jobs(RULES["completions"], jobs)
 
 
 def shard_names(count: int) -> list[str]:
@@ -67,20 +86,22 @@ def clean(journal: Path, configs: Iterable[dict], ahead: dict[str, int], remove:
         ahead: jobs that are still to run, by rule.
         remove: whether to drop what is not referred to. False: only say how much that is.
     """
-    current: dict[str, set[str]] = {}
+    current: dict[str, set[str]] = defaultdict(set)
+    rules: dict[str, set[str]] = defaultdict(set)
     checkpoints: set[str] = set()
     for config in configs:
         checkpoints |= set(config["checkpoints"])
-        for folder, jobs in writers(config).items():
-            current.setdefault(folder, set()).update(jobs)
-    waiting = {stage: ahead[rule] for rule, stage in STAGES.items() if ahead.get(rule)}
+        for folder, jobs in writers(config):
+            current[folder] |= jobs.writers
+            rules[folder.split("/")[0]].add(jobs.rule)
+    waiting = {stage: sum(ahead.get(rule, 0) for rule in names) for stage, names in rules.items()}
     for path in journal_folders(journal):
         name = path.relative_to(journal).as_posix()
         jobs = current.get(name, set())
         stage = name.split("/")[0]
         found = Folder(path)
         missing = [writer for writer in sorted(jobs) if not used_file(path, writer).is_file()]
-        if stage in waiting:
+        if waiting.get(stage):
             found.kept = f"{waiting[stage]} jobs of this stage are still to run"
         elif missing:
             found.kept = f"job {missing[0]} left no list of what it used"
@@ -92,7 +113,7 @@ def clean(journal: Path, configs: Iterable[dict], ahead: dict[str, int], remove:
 def journal_folders(journal: Path) -> list[Path]:
     """Folders with journal files: one a stage and model, one for all verdicts."""
     folders = {path.parent for pattern in ("*/*.jsonl", "*/*/*.jsonl") for path in journal.glob(pattern)}
-    return sorted(folder for folder in folders if folder.relative_to(journal).parts[0] in STAGES.values())
+    return sorted(folder for folder in folders if folder.relative_to(journal).parts[0] in STAGES)
 
 
 def clean_folder(found: Folder, jobs: set[str], remove: bool) -> Folder:

@@ -49,6 +49,11 @@ def counted(items: Iterable[Item], total: int | None, unit: str) -> Iterator[Ite
     logger.info("%d of %d %s, done in %.0f s", done, total or done, unit, time.monotonic() - started)
 
 
+def say_reuse(rows: int, reused: int, made: int) -> None:
+    """One line about what a job's rows cost: in the same words in every log."""
+    logger.info("rows %d: reused %d from the journal, made %d", rows, reused, made)
+
+
 def last_reading(lines: Iterable[str]) -> Reading | None:
     """The last line of a log that tells its progress."""
     found = None

@@ -17,7 +17,7 @@ class Usage:
 
     requests: int = 0
     reused: int = 0
-    generated: int = 0
+    made: int = 0
     prompt_tokens: int = 0
     cached_prompt_tokens: int = 0
     output_tokens: int = 0
@@ -47,9 +47,9 @@ class Progress:
 
     def add(self, completion: Completion) -> None:
         spent = self._spent
-        if not spent.generated:
+        if not spent.made:
             logger.info("first answer (%s):\n%s", completion.finish_reason, completion.text)
-        spent.generated += 1
+        spent.made += 1
         if completion.finish_reason != PROMPT_TOO_LONG:
             spent.prompt_tokens += completion.prompt_tokens
             spent.cached_prompt_tokens += completion.cached_tokens
@@ -57,11 +57,9 @@ class Progress:
         now = time.monotonic()
         if now - self._said >= PROGRESS_SECONDS:
             self._said = now
-            left = (now - self._started) / spent.generated * (self._total - spent.generated)
+            left = (now - self._started) / spent.made * (self._total - spent.made)
             # Before the first wave of answers is in, their number says nothing about the pace.
-            self._say(
-                f"about {left:.0f} s to go" if spent.generated * 20 >= self._total else "too early for an estimate"
-            )
+            self._say(f"about {left:.0f} s to go" if spent.made * 20 >= self._total else "too early for an estimate")
 
     def end(self) -> None:
         self._say("done")
@@ -71,7 +69,7 @@ class Progress:
         spent.seconds = round(time.monotonic() - self._started, 2)
         logger.info(
             "%d of %d answers (%d reused), %s; prompt tokens %d, of them %.1f %% cached; output tokens %d, %.1f a second",
-            spent.generated,
+            spent.made,
             self._total,
             spent.reused,
             remark,

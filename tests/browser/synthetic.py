@@ -125,8 +125,8 @@ class Run:
             "datasets/passing/counts.json", "datasets", samples * pairs, pairs, not_qualified=(samples - 1) * pairs
         )
         usage = {
-            "requests": samples * pairs, "reused": 5, "prompt_tokens": 12_345, "cached_prompt_tokens": 11_111,
-            "output_tokens": 67_890, "seconds": 100.0, "engine_start_seconds": 3.0,
+            "requests": samples * pairs, "reused": 5, "made": samples * pairs - 5, "prompt_tokens": 12_345,
+            "cached_prompt_tokens": 11_111, "output_tokens": 67_890, "seconds": 100.0, "engine_start_seconds": 3.0,
         }  # fmt: skip
         self.json("usage", "generators/gen/responses/0-of-1.usage.json", usage)
 

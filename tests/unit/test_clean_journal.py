@@ -92,6 +92,43 @@ def test_other_models_and_lost_generators_are_dropped_unless_their_config_is_nam
     assert keys(folder, "tasks/n") == set() and len(keys(folder, "verdicts")) == 2
 
 
+METHODS = {
+    "generators": {
+        "gen": {"model": "m"},
+        "oss": {"method": "oss-instruct", "model": "n"},
+        "evolved": {"method": "evol-instruct", "model": "n", "tasks_of": "gen", "evolution": {"rounds": 2}},
+    },
+    "datasets": {"d": {"generators": ["gen", "oss"]}, "e": {"generators": ["evolved"], "policy": "unfiltered"}},
+    "evaluation": {**CONFIG["evaluation"], "models": ["n"]},
+}
+JOURNALS_OF_METHODS = {
+    "oss_instruct/n": ["oss"],
+    "tests/n": ["oss"],
+    "verdicts": ["oss"],
+    "evol_instruct/n": ["evolved_1", "evolved_2"],
+    "answers/n": ["evolved"],
+}
+
+
+def test_every_journal_of_every_method_and_every_evaluated_model_is_known(folder):
+    (folder / "config.yaml").write_text(yaml.safe_dump({**CONFIG, **METHODS}))
+    for name, writers in JOURNALS_OF_METHODS.items():
+        for writer in writers:
+            for shard in ("0-of-2", "1-of-2"):
+                job(folder, name, f"{writer}_{shard}", [f"{name} {writer} {shard} old"])
+                job(folder, name, f"{writer}_{shard}", [f"{name} {writer} {shard} new"])
+    job(folder, "completions/n", "n_b_0-of-1", ["n answer"])
+    found = {entry.path.relative_to(folder / "results/.journal").as_posix(): entry for entry in run(folder)}
+    assert not any(entry.kept for entry in found.values())
+    assert keys(folder, "completions/n") == {"n answer"}
+    for name, writers in JOURNALS_OF_METHODS.items():
+        kept = {f"{name} {writer} {shard} new" for writer in writers for shard in ("0-of-2", "1-of-2")}
+        assert kept == {key for key in keys(folder, name) if key.split()[1] in writers}
+        assert found[name].dropped >= len(kept)
+    waiting = {entry.path.parent.name for entry in run(folder, ahead={"evolve_tasks": 1}) if "1 jobs" in entry.kept}
+    assert waiting == {"evol_instruct"}
+
+
 def test_a_stage_with_jobs_ahead_is_left_as_it_is(folder):
     found = {entry.path.name: entry for entry in run(folder, ahead={"validate_responses": 3, "build_dataset": 1})}
     assert len(keys(folder, "verdicts")) == 4 and len(keys(folder, "tasks/m")) == 2

@@ -106,7 +106,7 @@ def test_a_killed_run_resumes_to_the_bytes_of_an_unbroken_one(parent, tmp_path_f
     broken()
     assert broken.bytes() == unbroken.bytes()
     assert broken.usage["reused"] == 70
-    assert broken.usage["generated"] == 50
+    assert broken.usage["made"] == 50
 
 
 def test_a_torn_last_record_costs_that_record_only(parent):
@@ -115,7 +115,7 @@ def test_a_torn_last_record_costs_that_record_only(parent):
     journal.write_bytes(journal.read_bytes()[:-40])
     before = run.bytes()
     run()
-    assert (run.usage["reused"], run.usage["generated"]) == (19, 1)
+    assert (run.usage["reused"], run.usage["made"]) == (19, 1)
     assert run.bytes() == before
 
 
@@ -127,10 +127,12 @@ def test_a_full_journal_starts_no_engine(parent):
     assert run.usage["reused"] == 10
 
 
-def test_more_samples_reuse_those_there_are(parent):
+def test_more_samples_reuse_those_there_are(parent, caplog):
     four = Run(parent, "responses", tasks(10), name="four")()
-    six = Run(parent, "responses", tasks(10), name="six")(settings={"samples": 6})
-    assert (six.usage["reused"], six.usage["generated"]) == (40, 20)
+    with caplog.at_level(logging.INFO):
+        six = Run(parent, "responses", tasks(10), name="six")(settings={"samples": 6})
+    assert (six.usage["reused"], six.usage["made"]) == (40, 20)
+    assert "rows 60: reused 40 from the journal, made 20" in caplog.text
     ids = {row["id"] for row in six.kept}
     assert {row["id"] for row in four.kept} <= ids
 
@@ -212,7 +214,7 @@ def test_prompts_beyond_the_window_are_rejected_and_remembered(parent):
     before = run.bytes()
     assert run(open_engine=must_not_start).bytes() == before
     wider = Run(parent, "concepts", rows, name="wider")(model={"context": 100_000})
-    assert (wider.counts["kept"], wider.usage["generated"]) == (8, 1)
+    assert (wider.counts["kept"], wider.usage["made"]) == (8, 1)
 
 
 EXPECTED = {
@@ -276,7 +278,7 @@ def test_requests_come_by_prefix_and_samples_of_a_row_together(parent):
 
 def test_usage_says_what_it_cost(parent):
     usage = Run(parent, "responses", tasks(20))().usage
-    assert usage["requests"] == usage["generated"] == 80
+    assert usage["requests"] == usage["made"] == 80
     assert usage["engine"] == "fake"
     assert usage["output_tokens"] > 0
     assert 0 < usage["cached_prompt_tokens"] < usage["prompt_tokens"]

@@ -123,7 +123,7 @@ class Run:
         self.json("counts", f"{generator}/responses/0-of-1.counts.json", counts("responses", 3, 2, truncated=1))
         self.json("counts", "datasets/passing/counts.json", counts("datasets", 2, 1, not_qualified=1))
         usage = {
-            "requests": 4, "reused": 1, "prompt_tokens": 100, "cached_prompt_tokens": 90, "output_tokens": 50, "seconds": 10.0,
+            "requests": 4, "reused": 1, "made": 3, "prompt_tokens": 100, "cached_prompt_tokens": 90, "output_tokens": 50, "seconds": 10.0,
             "engine_start_seconds": 3.0, "engine": "vllm",
         }  # fmt: skip
         self.json("usage", f"{generator}/responses/0-of-1.usage.json", usage)
@@ -273,9 +273,16 @@ def test_the_figures_are_svg_without_fixed_text_colour_or_outside_addresses(outp
 
 def test_a_reader_is_warned_in_plain_words(outputs):
     for name in ("html", "summary"):
-        for words in ("16 of 164 problems", "includes zero", "trained on 9 pairs", "25.0 % of the requests"):
+        for words in (
+            "16 of 164 problems",
+            "includes zero",
+            "trained on 9 pairs",
+            "25.0 % of the rows came from the journal",
+        ):
             assert words in outputs[name], (name, words)
     assert "report.html" in outputs["summary"]
+    lines = [line.split("|") for line in outputs["summary"].splitlines()]
+    assert ["gen", "responses", "4", "1", "3"] in [[cell.strip() for cell in line[1:-1]] for line in lines]
 
 
 def test_the_summary_compares_arms(outputs):
@@ -507,7 +514,8 @@ def test_costs_are_summed_over_shards_and_bear_jobs_that_were_not_measured(tmp_p
         files.append(str(tmp_path / "results" / "generators" / "gen" / "tasks" / f"{shard}-of-2.usage.json"))
         figures_ = {
             "requests": 2,
-            "reused": 0,
+            "reused": 1,
+            "made": 1,
             "prompt_tokens": tokens,
             "cached_prompt_tokens": 50,
             "output_tokens": 40,
@@ -516,6 +524,7 @@ def test_costs_are_summed_over_shards_and_bear_jobs_that_were_not_measured(tmp_p
         write_json(files[-1], figures_)
     row = costs.usage_rows(files, {"generate_tasks": 100.0})[0]
     assert (row["stage"], row["owner"], row["requests"], row["prompt_tokens"]) == ("tasks", "gen", 4, 400)
+    assert (row["reused"], row["made"]) == (2, 2)
     assert (row["cached_share"], row["tokens_per_second"], row["memory_mb"]) == (0.25, 10.0, 100.0)
     assert costs.usage_rows([], {}) == [] and costs.job_rows(tmp_path / "none") == []
 
@@ -552,6 +561,7 @@ def test_slow_jobs_show_what_their_shard_asked_for(tmp_path):
     figures = {
         "requests": 9,
         "reused": 4,
+        "made": 5,
         "output_tokens": 60,
         "prompt_tokens": 100,
         "cached_prompt_tokens": 50,
@@ -564,7 +574,7 @@ def test_slow_jobs_show_what_their_shard_asked_for(tmp_path):
     found = {(row["rule"], row["job"]): row["usage"] for row in rows}
     assert found["generate_tasks", "gen, 1-of-2"] is None
     for usage in (found["generate_tasks", "gen, 0-of-2"], found["generate_completions", "m, b, 0-of-1"]):
-        assert (usage["requests"], usage["reused"], usage["tokens_per_second"]) == (9, 4, 3.0)
+        assert tuple(usage[key] for key in ("requests", "reused", "made", "tokens_per_second")) == (9, 4, 5, 3.0)
     assert [row["ratio"] for row in rows if row["job"] == "gen, 0-of-2"] == [1.5]
 
 
@@ -594,7 +604,7 @@ def test_a_card_says_which_part_of_a_benchmark_a_score_is_of():
 
 def test_gpu_hours_are_those_of_engines_and_trainings_on_gpus(tmp_path):
     path = tmp_path / "results" / "generators" / "gen" / "tasks" / "0-of-1.usage.json"
-    spent = {"requests": 1, "reused": 0, "prompt_tokens": 1, "cached_prompt_tokens": 0, "output_tokens": 1}
+    spent = {"requests": 1, "reused": 0, "made": 1, "prompt_tokens": 1, "cached_prompt_tokens": 0, "output_tokens": 1}
     write_json(path, {**spent, "seconds": 1800.0, "gpus": 4})
     usage = costs.usage_rows([str(path)], {})
     runs = {

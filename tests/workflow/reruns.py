@@ -18,8 +18,8 @@ from study import FAKE_STUDY, ROOT, Study, corpus_source
 PAGE = ROOT / "docs" / "reruns.md"
 BEGIN, END = "<!-- table: tests/workflow/reruns.py -->", "<!-- end of the table -->"
 
-# Jobs of the table's study by how far down a change reaches: one corpus, generator, dataset, checkpoint and benchmark,
-# two shards. What is made in one file has one job, what is made in shards two.
+# Jobs of the table's study by how far down a change reaches: two corpora and shards, one generator, dataset, checkpoint and
+# benchmark. What is made in one file has one job, what is made in shards two.
 REPORT = {"write_report": 1}
 RECORD = {"write_manifest": 1, **REPORT}
 """Every change of config, scripts and prompts is recorded in the manifest and shown in the report."""
@@ -29,7 +29,7 @@ TUNED = {"train_checkpoint": 1, "generate_completions": 1, "score_completions": 
 DATASET = {"build_dataset": 1, **TUNED}
 VERDICTS = {"validate_responses": 2, **DATASET}
 RESPONSES = {"generate_responses": 2, **VERDICTS}
-UNIQUE = {"dedup_tasks": 1, **RESPONSES}
+UNIQUE = {"dedup_tasks_gen": 1, **RESPONSES}
 TASKS = {"generate_tasks": 2, **UNIQUE}
 CONCEPTS = {"generate_concepts": 2, **TASKS}
 GATHER = {"gather_seeds": 1, **CONCEPTS}
@@ -95,11 +95,15 @@ def other_order(study: Study) -> None:
     study.config["generators"]["gen"] = dict(reversed(study.config["generators"]["gen"].items()))
 
 
-def second_corpus(study: Study) -> None:
-    path = study.folder / "corpus2" / "more.py"
+def another_corpus(study: Study) -> None:
+    path = study.folder / "corpora" / "more" / "more.py"
     path.parent.mkdir()
     path.write_text(corpus_source("weigh", "letters", 99))
-    study.set("seeds.corpora.more", {"kind": "directory", "path": "corpus2", "licence": "MIT"})
+    study.set("seeds.corpora.more", {"kind": "directory", "path": "corpora/more", "licence": "MIT"})
+
+
+def without_corpus(study: Study) -> None:
+    del study.config["seeds"]["corpora"]["prices"]
 
 
 def new_example(study: Study) -> None:
@@ -177,16 +181,18 @@ ROWS = (
     Row("number of samples, 4 to 3", setting("generators.gen.responses.samples", 3), RESPONSES, "nothing is generated"),
     Row("a new few-shot example", new_example, CONCEPTS),
     Row("wording of the tasks prompt", appended("prompts/tasks.jinja", "\n"), TASKS),
-    Row("one corpus added", second_corpus, {**SEEDS}, "only for new seeds something is generated"),
+    Row("one corpus added", another_corpus, SEEDS, "only for new seeds something is generated"),
+    Row("one corpus removed", without_corpus, GATHER, "nothing is generated"),
     Row(
         "version of a corpus",
         setting("seeds.corpora.notes.revision", "2"),
         SEEDS,
         "seeds that are in both versions keep their ids",
     ),
-    Row("threshold of a seed filter", setting("seeds.filters.min_lines", 5), SEEDS),
+    Row("threshold of a seed filter", setting("seeds.filters.min_lines", 5), {**SEEDS, "mine_seeds": 2}),
     Row("a licence left out (`seeds.exclude`)", setting("seeds.exclude.licences", ["0BSD"]), GATHER, "nothing is generated"),
     Row("number of shards, 2 to 3", setting("seeds.shards", 3), {rule: 3 if number == 2 and rule != "score_completions" else number for rule, number in GATHER.items()}, "nothing is generated"),
+    Row("revision of a model", setting("models.fake.sources", [{"hub": "owner/name", "revision": "1" * 40}]), {"fetch_model": 1, **CONCEPTS, "generate_completions": 2, "score_completions": 2}, "rows are made anew where the digest of the weights is another one"),
     Row("how a model is served (dtype)", setting("models.fake.dtype", "bfloat16"), {**CONCEPTS, "generate_completions": 2, "score_completions": 2}),
     Row(
         "a function that only training uses",
@@ -199,7 +205,7 @@ ROWS = (
         {**CONCEPTS, "generate_completions": 2, "score_completions": 2},
     ),
     Row("a comment in a module that every script uses", appended("scripts/selfalign/io.py", "\n# comment\n"), {}),
-    Row("time limit of the sandbox", setting("sandbox.cpu_seconds", 30), {**VERDICTS, "score_completions": 2}, "only what had timed out is executed again"),
+    Row("time limit of the sandbox", setting("sandbox.cpu_seconds", 30), {**VERDICTS, "score_completions": 2}, "of the responses only those that had timed out are executed again"),
     Row("digest of the sandbox image", other_image, {**VERDICTS, "score_completions": 2}),
     Row("a caption of Snakemake's report", appended("report/scores.rst", "\nMore.\n"), {}),
     Row("a template of the report", appended("scripts/selfalign/report/templates/style.css", "\n"), REPORT),

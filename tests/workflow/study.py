@@ -15,7 +15,10 @@ ROOT = Path(__file__).resolve().parents[2]
 FAKE_STUDY = {
     "models": {"fake": {"engine": "fake", "context": 4096, "dtype": "float32"}},
     "seeds": {
-        "corpora": {"notes": {"kind": "directory", "path": "corpus", "licence": "MIT"}},
+        "corpora": {
+            "notes": {"kind": "directory", "path": "corpora/notes", "licence": "MIT"},
+            "prices": {"kind": "directory", "path": "corpora/prices", "licence": "MIT"},
+        },
         "typecheck": False,
         "shards": 2,
     },
@@ -51,7 +54,8 @@ SOURCES = (
 MEASURED = ("cpu_seconds", "peak_memory_mb")
 
 VERBS = ["count", "merge", "split", "rank", "pair", "trim", "fold", "group", "shift", "scale", "mirror", "chunk"]
-NOUNS = ["words", "ratings", "prices"]
+NOUNS = {"words": "notes", "ratings": "notes", "prices": "prices"}
+"""What functions are about, and the corpus that they are in."""
 
 
 def corpus_source(verb: str, noun: str, number: int) -> str:
@@ -75,7 +79,7 @@ class Study:
         self.folder, self.config = folder, copy.deepcopy(config)
         self.root, self.preamble, self.arguments = ROOT, "", ()
         for number, (verb, noun) in enumerate((verb, noun) for noun in NOUNS for verb in VERBS):
-            path = folder / "corpus" / noun / f"{verb}.py"
+            path = folder / "corpora" / NOUNS[noun] / noun / f"{verb}.py"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(corpus_source(verb, noun, number))
         resources = folder / "resources"

@@ -73,7 +73,7 @@ def test_a_missing_image_is_told_at_the_start_and_only_where_it_is_needed(study)
     done = study.run("--sdm", "apptainer", "--", "seeds", check=False)
     assert done.returncode and re.search(r"the image resources/containers/workflow-\w+\.sif is missing", done.stderr)
     assert "make containers" in done.stderr
-    assert study.planned("seeds")["mine_seeds"] == 1
+    assert study.planned("seeds")["mine_seeds"] == 2
 
 
 def test_the_manifest_of_an_image_has_its_digests_and_packages(images):

@@ -97,7 +97,7 @@ def test_rows_come_from_a_real_server_and_seeds_make_them_the_same_again(server,
     kept = list(read_jsonl(first / "kept"))
     assert kept and all(row["concepts"] for row in kept)
     assert kept[0]["generated"]["revision"] == "small@1"
-    assert usage["generated"] == 4
+    assert usage["made"] == 4
     assert 0 < usage["cached_prompt_tokens"] < usage["prompt_tokens"]
     assert usage["output_tokens"] > 0
     second = generate(tmp_path / "second", server)

@@ -6,7 +6,10 @@ import subprocess
 
 import pytest
 
+from selfalign.config import resolve_config
 from selfalign.io import read_json, read_jsonl
+from selfalign.journal import used_file
+from selfalign.journal_cleaning import writers
 from selfalign.stage import merge_counts
 from study import FAKE_STUDY, VERBS, Study, corpus_source
 
@@ -67,6 +70,14 @@ def made(tmp_path_factory, sandbox_image) -> Study:
     study = study_of_methods(tmp_path_factory.mktemp("methods"))
     study.run("data")
     return study
+
+
+def test_clean_journal_knows_the_jobs_of_every_method(made):
+    config = resolve_config(made.config)
+    listed = [(folder, name) for folder, jobs in writers(config) for name in jobs.writers if jobs.rule != "generate_completions"]  # fmt: skip
+    assert len(listed) > 20
+    for folder, name in listed:
+        assert used_file(made.folder / "results" / ".journal" / folder, name).is_file(), (folder, name)
 
 
 def pairs(study, dataset) -> list[dict]:

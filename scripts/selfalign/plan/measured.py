@@ -16,8 +16,8 @@ def with_generation(found: Assumptions, folder: Path) -> Assumptions:
     total: Counter[str] = Counter()
     for stage in GENERATION[:4]:
         usage = summed(folder, f"{stage}/*.usage.json")
-        if usage["generated"] >= MINIMUM_REQUESTS:
-            tokens[stage] = usage["output_tokens"] / usage["generated"]
+        if usage["made"] >= MINIMUM_REQUESTS:
+            tokens[stage] = usage["output_tokens"] / usage["made"]
             total += usage
         counts = summed(folder, f"{stage}/*.counts.json")
         if counts["in"]:
@@ -31,7 +31,7 @@ def with_generation(found: Assumptions, folder: Path) -> Assumptions:
         found = found.with_measured("kept", kept)
     if total["output_tokens"] and total["seconds"]:
         found = found.with_measured("tokens_per_second", total["output_tokens"] / total["seconds"])
-        starts = [read_json(path)["engine_start_seconds"] for path in folder.glob("*/*.usage.json") if generated(path)]
+        starts = [seconds for path in folder.glob("*/*.usage.json") if (seconds := engine_start(path)) is not None]
         found = found.with_measured("engine_start_seconds", sum(starts) / len(starts))
     verdicts = summed(folder, "verdicts/*.usage.json")
     if verdicts["executed"] >= MINIMUM_REQUESTS and verdicts["cpu_seconds"]:
@@ -59,8 +59,10 @@ def with_training(found: Assumptions, record: Path) -> Assumptions:
     return found.with_measured("pair_tokens", figures["row_tokens"] / figures["rows"])
 
 
-def generated(path: Path) -> bool:
-    return bool(read_json(path).get("generated"))
+def engine_start(path: Path) -> float | None:
+    """Seconds that a job's engine took to start; None where none was started."""
+    usage = read_json(path)
+    return usage.get("engine_start_seconds") if usage.get("made") else None
 
 
 def summed(folder: Path, pattern: str) -> Counter:

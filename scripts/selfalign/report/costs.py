@@ -21,8 +21,9 @@ def usage_rows(usage_files: list[str], memory: dict[str, float]) -> list[dict]:
         memory: peak resident memory in MB by rule.
 
     Returns:
-        Rows with `stage`, `owner`, `requests`, `reused`, `prompt_tokens`, `cached_share` and `tokens_per_second` (output;
-        None where nothing was generated), `output_tokens`, `seconds`, `engine_start_seconds`, `memory_mb`.
+        Rows with `stage`, `owner`, `requests`, of these `reused` and `made`, `prompt_tokens`, `cached_share` and
+        `tokens_per_second` (output; None where nothing was generated), `output_tokens`, `seconds`,
+        `engine_start_seconds`, `memory_mb`.
     """
     totals: dict[tuple[str, str], Counter] = defaultdict(Counter)
     for path in usage_files:
@@ -59,7 +60,7 @@ def cost(total: Counter) -> dict:
     return {
         **{
             key: total[key]
-            for key in ("requests", "reused", "prompt_tokens", "output_tokens", "seconds", "gpu_seconds")
+            for key in ("requests", "reused", "made", "prompt_tokens", "output_tokens", "seconds", "gpu_seconds")
         },
         "cached_share": total["cached_prompt_tokens"] / prompt if prompt else None,
         "tokens_per_second": output / seconds if output and seconds else None,
@@ -123,8 +124,9 @@ def slowest(folder: Path, usage_files: list[str], most: int = 50) -> list[dict]:
 
 def totals(usage: list[dict], jobs: list[dict], trainings: dict[str, dict]) -> dict:
     """Of the whole run: `job_seconds` (all jobs together), `prompt_tokens`, `cached_share`, `output_tokens`, `requests`,
-    `reused`, `gpu_hours` (training and generation on GPUs; None where no file names a GPU)."""
-    sums = {key: sum(row[key] for row in usage) for key in ("requests", "reused", "prompt_tokens", "output_tokens")}
+    `reused`, `made`, `gpu_hours` (training and generation on GPUs; None where no file names a GPU)."""
+    keys = ("requests", "reused", "made", "prompt_tokens", "output_tokens")
+    sums = {key: sum(row[key] for row in usage) for key in keys}
     cached = sum((row["cached_share"] or 0) * row["prompt_tokens"] for row in usage)
     gpu = [row["gpu_seconds"] for row in usage if row.get("gpu_seconds")]
     gpu += [seconds for run in trainings.values() if (seconds := training_gpu_seconds(run))]

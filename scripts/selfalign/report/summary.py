@@ -9,7 +9,7 @@ NOTHING_EVALUATED = "Nothing was evaluated: the config names no checkpoint or no
 
 
 def summary(content: dict, html: str) -> str:
-    """Scores, rows by stage and what to know before quoting them.
+    """Scores, rows by stage, how many of them the journal served, and what to know before quoting them.
 
     Args:
         content: see :func:`selfalign.report.collect.collect`.
@@ -24,6 +24,8 @@ def summary(content: dict, html: str) -> str:
         *arm_parts(content["arms"]),
         "### Rows",
         table(("of", "stage", "in", "kept", "share"), funnel_lines(content["funnels"])),
+        "### Made and reused" if content["usage"] else "",
+        table(("of", "stage", "rows", "reused", "made"), map(reuse_line, content["usage"])),
         "### Before you quote a number" if content["warnings"] else "",
         "\n".join(f"- {cell(warning)}" for warning in content["warnings"]),
         f"Everything: `{html}`",
@@ -85,6 +87,11 @@ def funnel_lines(groups: list[dict]) -> Iterable[tuple[str, ...]]:
                 kept,
                 percent(row["share"]),
             )
+
+
+def reuse_line(row: dict) -> tuple[str, ...]:
+    """Of a stage's rows those from the journal, and those that its last run generated or executed."""
+    return row["owner"], row["stage"], amount(row["requests"]), amount(row["reused"]), amount(row["made"])
 
 
 def table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

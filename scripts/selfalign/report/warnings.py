@@ -99,7 +99,7 @@ def about_reuse(usage: list[dict]) -> list[str]:
     if not reused:
         return []
     return [
-        f"{percent(reused / requests)} of the requests were answered from the journal of an earlier run; the time and tokens "
+        f"{percent(reused / requests)} of the rows came from the journal of an earlier start; the time and tokens "
         "below are those of the last run alone."
     ]
 

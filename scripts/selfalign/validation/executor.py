@@ -27,6 +27,11 @@ class Executor:
         engine, require: see :meth:`Sandbox.open`.
         store: the opened journal.
         workers: programs that run at the same time.
+
+    Attributes:
+        spent: executions, what they took, and where they ran.
+        anew: the programs that were executed here; the others' results were in the journal, or clear without it.
+        known: the programs whose every result was in the journal.
     """
 
     def __init__(self, image: str, limits: Limits, engine: str, require: str, store: Journal, workers: int):
@@ -34,8 +39,10 @@ class Executor:
         self.store, self.workers = store, workers
         self.digest = read_json(image)["digest"]
         self.spent: dict = {
-            "reused": 0, "executed": 0, "without_execution": 0, "cpu_seconds": 0.0, "engine": None, "layers": None
+            "executed": 0, "without_execution": 0, "cpu_seconds": 0.0, "engine": None, "layers": None
         }  # fmt: skip
+        self.anew: set[Program] = set()
+        self._found: set[Program] = set()
 
     def run(
         self, programs: Iterable[Program], trials: dict | None = None, second: bool = False
@@ -52,9 +59,11 @@ class Executor:
         keys = {program: self._key(program, trials or {}, second) for program in wanted if program not in results}
         limits = self.limits.as_dict()
         found = self.store.load(set(keys.values()), lambda record: reusable(record, limits))
-        results |= {program: Result(**found[key]["result"]) for program, key in keys.items() if key in found}
+        known = {program: Result(**found[key]["result"]) for program, key in keys.items() if key in found}
+        results |= known
         todo = [program for program in wanted if program not in results]
-        self.spent["reused"] += len(found)
+        self._found.update(known)
+        self.anew.update(todo)
         self.spent["executed"] += len(todo)
         if todo:
             policy = {"require": self.require, "trials": trials or {}, "second": second}
@@ -68,6 +77,10 @@ class Executor:
                 self.spent |= {"engine": sandbox.engine, "layers": sandbox.layers}
                 self.spent["cpu_seconds"] = round(self.spent["cpu_seconds"] + sandbox.cpu_seconds, 3)
         return results
+
+    @property
+    def known(self) -> set[Program]:
+        return self._found - self.anew
 
     def _key(self, program: Program, trials: dict, second: bool) -> str:
         kind = "second run" if second else "run"
