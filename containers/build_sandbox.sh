@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
-# build_sandbox.sh FOLDER: the image that model-written code runs in, FOLDER/rootfs, and its manifest FOLDER/image.json.
+# build_sandbox.sh FOLDER [LOCK]: the image that model-written code runs in, FOLDER/rootfs, and its manifest FOLDER/image.json.
 # A minimal system of the machine's own distribution with Python (mmdebstrap needs no root where user namespaces are
-# allowed) and the packages of envs/sandbox.lock. No container registry is asked. It is built beside FOLDER and renamed
-# into place, the manifest last: an interrupted build is never taken for an image.
+# allowed) and the packages of envs/sandbox.lock and of LOCK, which has hashes too and goes before where both name one. No
+# container registry is asked. It is built beside FOLDER and renamed into place, the manifest last: an interrupted build is
+# never taken for an image.
 set -euo pipefail
 folder=$(realpath -m "$1")
+libraries=()
+if [ $# -gt 1 ]; then libraries=("$(realpath "$2")"); fi
 cd "$(dirname "$0")/.."
 . setup/common.sh
 . containers/image.sh
@@ -53,10 +56,16 @@ version=${version#python}
 printf '3.11\n%s\n' "$version" | sort -V -C || stop "this distribution's Python is $version; the sandbox's packages need 3.11 or later" \
     "do: build the image on Debian 12, Ubuntu 24.04 or later and copy resources/sandbox from there"
 
-say "adding the packages of envs/sandbox.lock (Python $version)"
 site="$root/usr/lib/python3/dist-packages"
-"$uv" pip install --quiet --require-hashes --no-deps --only-binary :all: --link-mode copy \
-    --python-version "$version" --python-platform x86_64-manylinux_2_28 --target "$site" -r envs/sandbox.lock
+cp envs/sandbox.lock "$work/sandbox.lock"
+for lock in "${libraries[@]}"; do python3 setup/lock_difference.py "$work/sandbox.lock" "$lock"; done
+for lock in "$work/sandbox.lock" "${libraries[@]}"; do
+    say "adding the packages of $(basename "$lock") (Python $version)"
+    "$uv" pip install --quiet --require-hashes --no-deps --only-binary :all: --link-mode copy \
+        --python-version "$version" --python-platform x86_64-manylinux_2_28 --target "$site" -r "$lock" || stop \
+        "the packages of $lock could not be installed (message above)" \
+        "do: lock them for Python $version, as docs/benchmarks.md shows"
+done
 for name in datasets tempdir wget; do install -m 644 containers/evalplus_offline.py "$site/$name.py"; done
 
 # What no program needs: package managers' state but for the list of packages, logs, caches, tests of the libraries,
@@ -94,7 +103,7 @@ image_python "$root" -c 'import dateutil, evalplus.data.mbpp, evalplus.eval, eva
 chmod -R u+rwX,go+rX,go-w "$root"
 chmod 1777 "$root/tmp"
 
-python3 containers/tree_digest.py "$root" envs/sandbox.lock >"$work/image.json"
+python3 containers/tree_digest.py "$root" envs/sandbox.lock "${libraries[@]}" >"$work/image.json"
 rm -f "$folder/image.json"
 mkdir -p "$folder"
 rm -rf "$folder/rootfs"

@@ -1,4 +1,4 @@
-"""Digest of a folder's content, and the manifest of a sandbox image: `tree_digest.py ROOTFS LOCK > image.json`.
+"""Digest of a folder's content, and the manifest of a sandbox image: `tree_digest.py ROOTFS LOCK [LOCK] > image.json`.
 
 Standard library only: it is run before there is any environment.
 """
@@ -52,8 +52,12 @@ def status(rootfs: Path) -> str:
     return (rootfs / "var" / "lib" / "dpkg" / "status").read_text()
 
 
-def manifest(rootfs: Path, lock: Path) -> dict:
-    """What image.json says of an image: its digest, and everything that is in it."""
+def manifest(rootfs: Path, lock: Path, libraries: Path | None = None) -> dict:
+    """What image.json says of an image: its digest, and everything that is in it.
+
+    Args:
+        libraries: lock of packages that were put on top of those of `lock`.
+    """
     release = dict(re.findall(r'^(\w+)="?([^"\n]*)', (rootfs / "etc" / "os-release").read_text(), re.M))
     system = system_packages(rootfs)
     interpreters = [name for name in system if re.fullmatch(r"python3\.\d+-minimal", name)]
@@ -64,11 +68,11 @@ def manifest(rootfs: Path, lock: Path) -> dict:
         "suite": release.get("VERSION_CODENAME", ""),
         "python": system[interpreters[0]].split("-")[0],
         "lock_sha256": hashlib.sha256(lock.read_bytes()).hexdigest(),
-        "packages": locked_packages(lock),
+        "packages": locked_packages(lock) | (locked_packages(libraries) if libraries else {}),
         "system_packages": system,
     }
 
 
 if __name__ == "__main__":
-    json.dump(manifest(Path(sys.argv[1]), Path(sys.argv[2])), sys.stdout, indent=2, sort_keys=True)
+    json.dump(manifest(*map(Path, sys.argv[1:])), sys.stdout, indent=2, sort_keys=True)
     print()

@@ -40,6 +40,13 @@ except UserError as error:
 # A real start holds its folder, and meets what an earlier one left running.
 guard(workflow)
 
+LIBRARIES = {
+    Path(spec["libraries"]).stem: spec["libraries"]
+    for spec in config["evaluation"]["benchmarks"].values()
+    if spec["libraries"]
+}
+"""Name of an image with libraries -> lock of its packages."""
+
 
 wildcard_constraints:
     shard=r"\d+-of-\d+",
@@ -51,11 +58,20 @@ wildcard_constraints:
     checkpoint="|".join(map(re.escape, config["checkpoints"])) or "none",
     candidate="|".join(map(re.escape, [*config["models"], *config["checkpoints"]])),
     benchmark="|".join(map(re.escape, config["evaluation"]["benchmarks"])),
+    libraries="|".join(map(re.escape, LIBRARIES)) or "none",
 
 
 SHARDS = [f"{i}-of-{config['seeds']['shards']}" for i in range(config["seeds"]["shards"])]
 BENCHMARKS = expand("resources/benchmarks/{benchmark}.jsonl", benchmark=config["evaluation"]["benchmarks"])
 SANDBOX = "resources/sandbox/image.json"
+SANDBOX_RECIPE = file_fingerprint(
+    "containers/build_sandbox.sh",
+    "containers/image.sh",
+    "containers/tree_digest.py",
+    "containers/evalplus_offline.py",
+    "setup/lock_difference.py",
+    "envs/sandbox.lock",
+)
 LOCKS = ("local-cpu", "local-gpu", "cluster", "sandbox")
 
 # As many cores as the machine or the profile gives: Snakemake lowers it to what there is.
@@ -323,12 +339,22 @@ def decoding(wildcards):
     spec = config["evaluation"]["benchmarks"][wildcards.benchmark]
     repeat = repeat_of(config, wildcards.candidate)
     seeds = {"repeat": repeat} if repeat and spec["temperature"] else {}
-    other = ("kind", "source", "variant", "tests", "since", "until", "shards")
+    other = ("kind", "source", "variant", "tests", "libraries", "since", "until", "shards")
     return {**{key: value for key, value in spec.items() if key not in other}, **seeds}
 
 
 def sandbox_limits():
     return {key: value for key, value in config["sandbox"].items() if key not in ("engine", "require")}
+
+
+def scoring_image(wildcards):
+    """The image that a benchmark is scored in: the usual one, or one with its libraries."""
+    lock = config["evaluation"]["benchmarks"][wildcards.benchmark]["libraries"]
+    return f"resources/sandboxes/{Path(lock).stem}/image.json" if lock else SANDBOX
+
+
+def lock_of_libraries(wildcards):
+    return LIBRARIES[wildcards.libraries]
 
 
 def sandbox_digest(wildcards, input):

@@ -57,7 +57,7 @@ rule score_completions:
     input:
         problems=rules.fetch_benchmark.output.problems,
         completions=completion_shards,
-        image=SANDBOX,
+        image=scoring_image,
         baseline=baseline_result,
     output:
         result="results/evaluation/{candidate}/{benchmark}.json",

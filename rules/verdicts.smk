@@ -12,15 +12,26 @@ rule build_sandbox:
     conda:
         "../envs/scripts.yaml"
     params:
-        recipe=file_fingerprint(
-            "containers/build_sandbox.sh",
-            "containers/image.sh",
-            "containers/tree_digest.py",
-            "containers/evalplus_offline.py",
-            "envs/sandbox.lock",
-        ),
+        recipe=SANDBOX_RECIPE,
     message:
         "Building the sandbox image (once; two to three minutes)"
+    script:
+        "../scripts/build_sandbox.py"
+
+
+rule build_sandbox_with_libraries:
+    input:
+        libraries=lock_of_libraries,
+    output:
+        image="resources/sandboxes/{libraries}/image.json",
+    log:
+        "results/run/logs/build_sandbox/{libraries}.log",
+    conda:
+        "../envs/scripts.yaml"
+    params:
+        recipe=SANDBOX_RECIPE,
+    message:
+        "Building the sandbox image with the packages of {input.libraries}"
     script:
         "../scripts/build_sandbox.py"
 

@@ -11,9 +11,14 @@ from selfalign.errors import InfrastructureError
 logger = logging.getLogger("selfalign")
 
 
-def main(image: str) -> None:
-    """Builds into the folder of `image` (image.json, written last)."""
+def main(image: str, libraries: str | None = None) -> None:
+    """Builds into the folder of `image` (image.json, written last).
+
+    Args:
+        libraries: lock with hashes of further packages.
+    """
     command = [ROOT / "containers" / "build_sandbox.sh", Path(image).resolve().parent]
+    command += [Path(libraries).resolve()] if libraries else []
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         lines = [line.rstrip() for line in process.stdout]
     for line in lines:
@@ -27,4 +32,4 @@ def main(image: str) -> None:
 
 
 if "snakemake" in globals():
-    run(main, snakemake, image=snakemake.output.image)
+    run(main, snakemake, image=snakemake.output.image, libraries=snakemake.input.get("libraries") or None)

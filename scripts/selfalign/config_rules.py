@@ -1,6 +1,7 @@
 """Second pass over a config that already fits the schema: rules that span several keys."""
 
 from collections.abc import Callable, Iterator
+from pathlib import PurePath
 
 from selfalign import config_methods
 from selfalign.benchmarks import BENCHMARKS
@@ -61,6 +62,15 @@ def benchmarks_are_known(config: dict) -> Iterator[str]:
             yield f"{key} has `since` or `until`: problems of kind {spec['kind']!r} have no dates"
         elif window != sorted(window):
             yield f"{key}.since is {window[0]}: after `until`, {window[1]}"
+
+
+def images_with_libraries_have_names_of_their_own(config: dict) -> Iterator[str]:
+    named: dict[str, str] = {}
+    for name, spec in config["evaluation"]["benchmarks"].items():
+        lock = spec["libraries"]
+        if lock and named.setdefault(PurePath(lock).stem, lock) != lock:
+            other = named[PurePath(lock).stem]
+            yield f"evaluation.benchmarks.{name}.libraries is {lock!r}: give it another file name than {other!r} has"
 
 
 def paper_figures_have_an_arm(config: dict) -> Iterator[str]:
@@ -204,6 +214,7 @@ def trials_feed_what_asks_for_them(config: dict) -> Iterator[str]:
 FIRST_RULES: tuple[Rule, ...] = (
     names_exist,
     benchmarks_are_known,
+    images_with_libraries_have_names_of_their_own,
     config_methods.methods_have_what_they_need,
 )
 RULES: tuple[Rule, ...] = (

@@ -82,3 +82,12 @@ def test_a_window_of_dates_is_for_kinds_that_have_them(root: Path):
 def test_a_kind_says_what_it_must():
     with pytest.raises(NotImplementedError):
         Benchmark().problem({})
+
+
+def test_locks_of_libraries_need_names_of_their_own(root: Path):
+    found = config(root, libraries="a/x.lock")
+    found["evaluation"]["benchmarks"]["c"] = {"kind": "humaneval", "source": {"path": "y"}, "libraries": "b/x.lock"}
+    with pytest.raises(UserError, match=r"c\.libraries is 'b/x\.lock': give it another file name than 'a/x\.lock'"):
+        resolve_config(found)
+    found["evaluation"]["benchmarks"]["c"]["libraries"] = "a/x.lock"
+    resolve_config(found)

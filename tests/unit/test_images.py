@@ -20,7 +20,7 @@ ON_THE_HOST = {
     # reads the user's own git repositories, wherever they lie, with the host's git
     "mine_commits",
     # start containers themselves, with other walls than the workflow's own software has
-    "build_sandbox", "validate_responses", "score_completions",
+    "build_sandbox", "build_sandbox_with_libraries", "validate_responses", "score_completions",
     # records what the host has
     "write_manifest",
 }  # fmt: skip

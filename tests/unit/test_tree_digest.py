@@ -63,3 +63,6 @@ def test_the_manifest_says_what_is_in_the_image(tmp_path):
     assert said["packages"] == {"numpy": "2.4.6", "pandas": "3.1.1"}
     assert said["system_packages"] == {"dash": "0.5.12-2", "python3.11-minimal": "3.11.2-6+deb12u6"}
     assert (said["python"], said["suite"], said["digest"]) == ("3.11.2", "bookworm", tree_digest(root))
+    more = tmp_path / "more.lock"
+    more.write_text("pandas==1.5.3 \\\n    --hash=sha256:22\nscipy==1.12.0 \\\n    --hash=sha256:33\n")
+    assert manifest(root, lock, more)["packages"] == {"numpy": "2.4.6", "pandas": "1.5.3", "scipy": "1.12.0"}

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from study import job_counts
 
@@ -64,6 +65,20 @@ def test_a_preset_replaces_the_default_study(fresh):
 )
 def test_the_named_targets_plan(target, last, default):
     assert last in plan(sys.executable, *default, "--quiet", "rules", "--", target)
+
+
+def test_a_benchmark_with_libraries_has_an_image_of_its_own(fresh, tmp_path):
+    (tmp_path / "more.lock").write_text("")
+    study = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    benchmarks = study["evaluation"]["benchmarks"]
+    benchmarks["libraries"] = {**benchmarks["humaneval"], "libraries": "more.lock"}
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(study), encoding="utf-8")
+    out = plan(sys.executable, *fresh, "--configfile", str(tmp_path / "study.yaml"), "--", "evaluate")
+    assert "Building the sandbox image with the packages of more.lock" in out
+    needs = [
+        line for line in out.splitlines() if "resources/sandboxes/more/image.json" in line and "/libraries" in line
+    ]
+    assert needs and not any("/humaneval" in line for line in needs)
 
 
 def test_the_slurm_profile_plans_from_the_root_of_the_repository():

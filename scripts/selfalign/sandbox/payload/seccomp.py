@@ -22,14 +22,16 @@ FORBIDDEN = {
     "open_by_handle_at": 304, "name_to_handle_at": 303, "fanotify_init": 300, "settimeofday": 164, "adjtimex": 159,
     "clock_settime": 227, "clock_adjtime": 305, "iopl": 172, "ioperm": 173, "modify_ldt": 154, "syslog": 103,
     "vhangup": 153, "sethostname": 170, "setdomainname": 171, "lookup_dcookie": 212, "vmsplice": 278, "uselib": 134,
-    "mbind": 237, "set_mempolicy": 238, "migrate_pages": 256, "move_pages": 279,
+    "migrate_pages": 256, "move_pages": 279,
 }  # fmt: skip
 NO_SUCH_CALL = {"clone3": 435, "memfd_create": 319, "memfd_secret": 447}
 NOT_PERMITTED = {
     "shmget": 29, "shmat": 30, "shmctl": 31, "semget": 64, "semop": 65, "semctl": 66, "semtimedop": 220, "msgget": 68,
     "msgsnd": 69, "msgrcv": 70, "msgctl": 71, "mq_open": 240, "mq_unlink": 241, "personality": 135,
+    "mbind": 237, "set_mempolicy": 238,
 }  # fmt: skip
-"""Memory and queues that outlive a process, or that no limit counts."""
+"""Memory and queues that outlive a process, or that no limit counts; and where memory lies, which OpenBLAS, so scipy, asks
+for whenever it allocates and does without."""
 
 CLONE, SOCKET, SOCKETPAIR, IOCTL, PRCTL, KILL, TGKILL, TKILL = 56, 41, 53, 16, 157, 62, 234, 200
 NAMESPACE_FLAGS = 0x7E020000 | 0x80
