@@ -14,6 +14,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
 from selfalign.backends import engine_gpus
+from selfalign.benchmarks.base import open_benchmark
 from selfalign.candidates import candidates, model_of, repeat_of
 from selfalign.config import resolve_config
 from selfalign.errors import UserError
@@ -29,6 +30,7 @@ from selfalign.fingerprint import (
     sha256,
     source_fingerprints,
     stage_fingerprint,
+    text_fingerprint,
 )
 from selfalign.images import ROLES, built_image
 
@@ -333,6 +335,12 @@ def benchmark_code(script):
         return benchmark_fingerprint(script, config["evaluation"]["benchmarks"][wildcards.benchmark]["kind"])
 
     return code
+
+
+def benchmark_prompts(wildcards):
+    """The hash of all words that stand around a benchmark's problems."""
+    benchmark = open_benchmark(config["evaluation"]["benchmarks"][wildcards.benchmark]["kind"])
+    return text_fingerprint(benchmark.wording(), (ROOT / "prompts/chat_template.jinja").read_text(encoding="utf-8"))
 
 
 def decoding(wildcards):

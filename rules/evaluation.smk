@@ -45,7 +45,7 @@ rule generate_completions:
         shard="{shard}",
         model=candidate_serving,
         settings=decoding,
-        prompts=file_fingerprint("prompts/chat_template.jinja"),
+        prompts=benchmark_prompts,
         code=benchmark_code("generate.py"),
     message:
         "Answering {wildcards.benchmark} with {wildcards.candidate}, shard {wildcards.shard}"

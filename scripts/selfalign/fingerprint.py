@@ -119,6 +119,11 @@ def source_fingerprints() -> dict[str, str]:
     return found
 
 
+def text_fingerprint(*texts: str) -> str:
+    """Hash of texts."""
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:LENGTH]
+
+
 def sha256(name: str) -> str:
     """SHA-256 of a file, named relative to the repository's root."""
     return hashlib.sha256((SCRIPTS.parent / name).read_bytes()).hexdigest()

@@ -181,6 +181,11 @@ ROWS = (
     Row("number of samples, 4 to 3", setting("generators.gen.responses.samples", 3), RESPONSES, "nothing is generated"),
     Row("a new few-shot example", new_example, CONCEPTS),
     Row("wording of the tasks prompt", appended("prompts/tasks.jinja", "\n"), TASKS),
+    Row(
+        "how a benchmark's problems are asked",
+        appended("prompts/completions.jinja", "\n"),
+        {"generate_completions": 2, **SCORES},
+    ),
     Row("one corpus added", another_corpus, SEEDS, "only for new seeds something is generated"),
     Row("one corpus removed", without_corpus, GATHER, "nothing is generated"),
     Row(

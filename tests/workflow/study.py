@@ -47,7 +47,7 @@ FAKE_STUDY = {
 
 # What of a checkout a run reads.
 SOURCES = (
-    "Snakefile", "config.yaml", "containers", "envs", "pins", "profiles", "prompts", "recipes", "report", "rules",
+    "Snakefile", "config.yaml", "containers", "envs", "pins", "profiles", "prompts", "recipes", "report", "rules", "setup",
     "schemas", "scripts",
 )  # fmt: skip
 
