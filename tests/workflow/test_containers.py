@@ -36,7 +36,7 @@ def test_seeds_are_the_same_bytes_from_a_container(study, images, arguments, tmp
     recorded = json.loads((study.folder / "results/run/manifest.json").read_text())["containers"]["workflow"]
     assert recorded == json.loads((ROOT / built_image("workflow")).with_suffix(".json").read_text())
     log = "\n".join(path.read_text() for path in (study.folder / ".snakemake" / "log").iterdir())
-    assert log.count("Activating singularity image resources/containers/workflow-") == 2  # mining and gathering
+    assert log.count("Activating singularity image resources/containers/workflow-") == 3  # two corpora, and gathering
     study.run("--forceall", "--", "seeds")
     assert study.data() == inside
     # Software is no input: results that are there stay, with and without containers.
