@@ -5,6 +5,8 @@ A row: `id`, `benchmark` (its name in the config), `kind`, `variant` (of a kind 
 training data must not repeat), and what its kind of benchmark adds.
 """
 
+from collections.abc import Iterable
+
 from selfalign.benchmarks.base import Benchmark, open_benchmark
 from selfalign.benchmarks.records import read_records
 from selfalign.errors import UserError
@@ -73,15 +75,19 @@ def within(rows: list[dict], spec: dict, where: str) -> list[dict]:
     return found
 
 
+def _lacking(record: object, fields: Iterable[str]) -> str:
+    """The fields that a record does not have, in words; all where it is no record."""
+    return ", ".join(field for field in fields if not isinstance(record, dict) or field not in record)
+
+
 def _lenders(benchmark: Benchmark, tests: list[tuple[bytes, str]]) -> dict[str, dict]:
     """Task id -> record to borrow from."""
     found = {}
     for text, where in tests:
         for place, record in read_records(text, benchmark.kind, where):
-            missing = [field for field in benchmark.borrows if not isinstance(record, dict) or field not in record]
-            if missing:
+            if missing := _lacking(record, benchmark.borrows):
                 raise UserError(
-                    f"{place} lacks {', '.join(missing)}, which {benchmark.kind} borrows",
+                    f"{place} lacks {missing}, which {benchmark.kind} borrows",
                     where=where,
                     fix="check `tests`; docs/benchmarks.md says which files are wanted there",
                 )
@@ -93,10 +99,9 @@ def _fields(benchmark: Benchmark, variant: str | None, text: bytes, where: str, 
     """What the benchmark makes of each record."""
     advice = "check `kind`, `variant` and `source`; docs/benchmarks.md says which file each kind wants"
     for place, record in read_records(text, benchmark.kind, where):
-        missing = [field for field in benchmark.fields if not isinstance(record, dict) or field not in record]
-        if missing:
+        if missing := _lacking(record, benchmark.fields):
             raise UserError(
-                f"{place} lacks {', '.join(missing)}: this is not {benchmark.kind}'s own format",
+                f"{place} lacks {missing}: this is not {benchmark.kind}'s own format",
                 where=where,
                 fix=advice,
             )
