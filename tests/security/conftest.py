@@ -31,6 +31,13 @@ def impatient(sandbox_image, engine):
         yield opened
 
 
+@pytest.fixture
+def patient(sandbox_image, engine):
+    """A sandbox with much CPU time, for programs that fill memory: a slow machine needs more than a second for that."""
+    with Sandbox.open(sandbox_image, replace(LIMITS, cpu_seconds=60), engine=engine, workers=2) as opened:
+        yield opened
+
+
 @pytest.fixture(scope="session")
 def sandbox(sandbox_image, engine):
     with Sandbox.open(sandbox_image, LIMITS, engine=engine, workers=2) as opened:
