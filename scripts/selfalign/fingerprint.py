@@ -14,7 +14,7 @@ SCRIPTS = Path(__file__).resolve().parent.parent
 PACKAGE = "selfalign"
 LENGTH = 16  # hex digits
 SOURCES = (
-    "Snakefile", "rules/*.smk", "prompts/*.jinja", "prompts/examples/*.yaml", "recipes/*/*.yaml",
+    "Snakefile", "rules/**/*.smk", "prompts/*.jinja", "prompts/examples/*.yaml", "recipes/*/*.yaml",
     "scripts/selfalign/methods/*.py", "scripts/selfalign/benchmarks/*.py",  # modules that scripts open by name
 )  # fmt: skip
 RULE_SCRIPT = re.compile(r'"\.\./scripts/(\w+\.py)"')

@@ -101,6 +101,6 @@ def test_the_conda_form_is_in_step_with_the_lock(name):
 
 
 def test_every_rule_has_an_environment_that_exists():
-    for path in (ROOT / "rules").glob("*.smk"):
+    for path in (ROOT / "rules").rglob("*.smk"):
         for name in re.findall(r'"\.\./envs/([\w.-]+)"', path.read_text()):
             assert (ENVS / name).is_file(), f"{path.name} names envs/{name}"

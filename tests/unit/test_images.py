@@ -29,7 +29,7 @@ ON_THE_HOST = {
 def rules() -> dict[str, str]:
     """Text of each rule by its name."""
     found = {}
-    for path in (ROOT / "rules").glob("*.smk"):
+    for path in (ROOT / "rules").rglob("*.smk"):
         for part in re.split(r"^(?=rule )", path.read_text(), flags=re.M)[1:]:
             found[re.match(r"rule (\w+):", part)[1]] = part
     return found

@@ -107,5 +107,5 @@ def test_single_keys_can_be_changed_on_the_command_line(default):
 
 def test_no_output_of_a_rule_goes_through_expand():
     """Snakemake refuses it for files in a storage (--default-storage-provider), so that nothing would plan there."""
-    texts = {path.name: path.read_text() for path in [ROOT / "Snakefile", *(ROOT / "rules").glob("*.smk")]}
+    texts = {str(path): path.read_text() for path in [ROOT / "Snakefile", *(ROOT / "rules").rglob("*.smk")]}
     assert [name for name, text in texts.items() if "expand(rules." in text] == []
