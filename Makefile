@@ -91,6 +91,7 @@ cluster-shared: setup ## .venv with the SLURM plugin (.venv-slurm): jobs use thi
 	@setup/shared_environment.sh
 
 cluster-test: cluster-shared sandbox model ## the workflow on your cluster (SELFALIGN_SITE=site.yaml), or as root on a SLURM of its own
+	@containers/build.sh workflow
 	@$(PYTEST) tests/cluster
 
 cluster-bench: cluster-shared ## what a job costs on the cluster, with and without groups

@@ -8,6 +8,7 @@ import yaml
 from harness import PYTHON, ROOT, WORK, Run, base_site
 
 from selfalign.cluster.records import Records
+from selfalign.images import built_image
 from selfalign.io import read_json
 from study import FAKE_STUDY, Study
 
@@ -67,3 +68,31 @@ def test_every_rule_in_several_shards_and_the_real_small_model_on_the_gpu_partit
     assert not where.keys() & set(FETCHED), "what needs a network ran on a compute node"
     again = Run(folder, "--configfile", str(folder / "config.yaml")).ok()
     assert "Nothing to be done" in again.text
+
+
+@pytest.mark.together
+def test_jobs_in_containers_make_the_same_bytes_on_the_nodes():
+    """The workflow's image, which `make test` builds; tests/bench/containers.py runs every rule in its own."""
+    if not (ROOT / built_image("workflow")).is_file():
+        pytest.fail("the workflow's image is missing: run `make containers ROLES=workflow` first", pytrace=False)
+    folder, other = WORK / "contained", WORK / "contained.unbroken"
+    for place in (folder, other):
+        place.mkdir()
+    study, local = Study(folder, FAKE_STUDY), Study(other, FAKE_STUDY)
+    (folder / "resources/containers").symlink_to(ROOT / "resources/containers")
+    (folder / "config.yaml").write_text(yaml.safe_dump(study.config, sort_keys=False))
+    run = Run(
+        folder,
+        "--configfile",
+        str(folder / "config.yaml"),
+        "--sdm",
+        "apptainer",
+        "--slurm-keep-successful-logs",
+        "--",
+        "seeds",
+    ).ok(900)
+    logs = "\n".join(path.read_text() for path in (folder / "results/run").rglob("*.log"))
+    logs += "\n".join(path.read_text() for path in (folder / ".snakemake").rglob("*.log"))
+    assert "Activating singularity image resources/containers/workflow-" in logs, run.text[-4000:]
+    subprocess.run([str(PYTHON), *local.command("--quiet", "all", "--", "seeds")[1:]], cwd=ROOT, check=True)
+    assert study.data() == local.data()
