@@ -21,8 +21,9 @@ METHOD = Method(
     defaults={"tasks": {"fewshots": 3, "temperature": 0, "max_tokens": 1536}},
 )
 
-PROBLEM = re.compile(r"\A.*?^[ \t#*]*\[Problem\][ \t#*:]*$", re.IGNORECASE | re.MULTILINE | re.DOTALL)
-SOLUTION = re.compile(r"^[ \t#*]*\[Solution\][ \t#*:]*$", re.IGNORECASE | re.MULTILINE)
+# At the beginning of a line; chat models go on behind it as often as below it.
+PROBLEM = re.compile(r"\A.*?^[ \t#*]*\[Problem\][ \t#*:]*", re.IGNORECASE | re.MULTILINE | re.DOTALL)
+SOLUTION = re.compile(r"^[ \t#*]*\[Solution\][ \t#*:]*", re.IGNORECASE | re.MULTILINE)
 MOST_LINES = 15
 
 
