@@ -53,8 +53,8 @@ mapfile -t lines < <(package_sources "$suite")
 
 version=$(cd "$root/usr/bin" && printf '%s\n' python3.* | grep -E '^python3\.[0-9]+$' | head -n 1)
 version=${version#python}
-printf '3.11\n%s\n' "$version" | sort -V -C || stop "this distribution's Python is $version; the sandbox's packages need 3.11 or later" \
-    "do: build the image on Debian 12, Ubuntu 24.04 or later and copy resources/sandbox from there"
+printf '3.11\n%s\n3.12\n' "$version" | sort -V -C || stop "this distribution's Python is $version; the sandbox needs 3.11 or 3.12 (docs/sandbox.md)" \
+    "do: build the image on Debian 12 or Ubuntu 24.04 and copy resources/sandbox from there"
 
 site="$root/usr/lib/python3/dist-packages"
 cp envs/sandbox.lock "$work/sandbox.lock"

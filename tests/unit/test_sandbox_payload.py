@@ -131,7 +131,7 @@ def test_a_harness_is_seen_at_its_end_and_nowhere_else():
     looks = [witness.look(os.getpid())]
     generator.send(lambda: (next(counter), looks.append(witness.look(os.getpid()))))
     looks.append(witness.look(os.getpid()))
-    assert looks == [(False, {"checks": 0}), (False, {"checks": 1}), (True, {"checks": 1})]
+    assert looks == [(False, True, {"checks": 0}), (False, True, {"checks": 1}), (True, True, {"checks": 1})]
 
 
 def test_a_harness_that_failed_is_not_at_its_end():

@@ -10,15 +10,18 @@ stay those of the text.
 import ast
 import functools
 import itertools
-import threading
+import re
 import types
 import warnings
 from collections.abc import Callable
+from sys import _getframe
 from typing import ClassVar
 
 from . import equality
 
-RUN, FAILED, ENTERED, EQUAL = (f"\0planted {name}\0" for name in ("run", "failed", "entered", "equal"))
+RUN, FAILED, ENTERED, EQUAL, SEEN = (f"\0planted {name}\0" for name in ("run", "failed", "entered", "equal", "seen"))
+SUSPICIOUS = re.compile(r"__eq__|__ne__|\bANY\b")
+"""In a solution: whatever its calls give is looked at, not only what stands beside a `==` of a check."""
 
 
 class Counter:
@@ -33,38 +36,45 @@ class Counter:
     def __init__(self):
         names = ("run", "failed", "test_failures", "test_errors", "thread_errors", "blocked")
         self.counts = {name: itertools.count() for name in names} | {"hollow": equality.hollow}
-        self.run, self.failed = self.counts["run"].__next__, self.counts["failed"].__next__
         self.thread_errors: list[str] = []
         self.entered: set[str] = set()
-        self._depth = threading.local()
+        self.wrap = _wrapping(*self.adders("run", "failed"))
+
+    def adders(self, *names: str) -> list[Callable[[], int]]:
+        """What adds one to a count. Taken once, before any program: an attribute could be bound anew, a method cannot."""
+        return [self.counts[name].__next__ for name in names]
 
     def planted(self) -> dict[str, object]:
-        return {RUN: self.run, FAILED: self.failed, ENTERED: self.entered.add, EQUAL: equality.equal}
+        run, failed = self.adders("run", "failed")
+        return {RUN: run, FAILED: failed, ENTERED: self.entered.add, EQUAL: equality.equal, SEEN: equality.seen}
 
-    def thread_failed(self, text: str) -> None:
-        next(self.counts["thread_errors"])
-        self.thread_errors.append(text)
 
-    def wrap(self, method):
-        """Counts calls of an assertion method; those that it makes of others are not counted again."""
+def _wrapping(run: Callable, failed: Callable) -> Callable[[Callable], Callable]:
+    import unittest.case
+    import unittest.mock
+
+    in_case, in_mock = vars(unittest.case), vars(unittest.mock)
+
+    def wrap(method):
+        """Counts calls of an assertion method; those that others of its kind make are not counted again."""
 
         @functools.wraps(method)
         def counted(*args, **kwargs):
-            if getattr(self._depth, "value", 0):
+            caller = _getframe(1).f_globals
+            if caller is in_case or caller is in_mock:
                 return method(*args, **kwargs)
-            self._depth.value = 1
-            self.run()
+            run()
             try:
                 result = method(*args, **kwargs)
-                equality.examine(*args[1:3])
-                return result
             except AssertionError:
-                self.failed()
+                failed()
                 raise
-            finally:
-                self._depth.value = 0
+            equality.examine(*args[1:3])
+            return result
 
         return counted
+
+    return wrap
 
 
 def _dotted(node: ast.expr) -> list[str]:
@@ -151,6 +161,19 @@ class _Equality(ast.NodeTransformer):
 _condition = _Equality().visit
 
 
+class _Results(ast.NodeTransformer):
+    """Has a look at what calls give and at what is compared."""
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        self.generic_visit(node)
+        return node if isinstance(node.func, ast.Constant) else _call(SEEN, node, node)  # those are our own
+
+    def visit_Compare(self, node: ast.Compare) -> ast.expr:
+        self.generic_visit(node)
+        node.left, *node.comparators = (_call(SEEN, part, part) for part in (node.left, *node.comparators))
+        return node
+
+
 def _say(what: str, at: ast.AST, *arguments: ast.expr) -> ast.Expr:
     return _at(at, ast.Expr(_call(what, at, *arguments)))
 
@@ -213,9 +236,15 @@ class _Instrument:
     }  # fmt: skip
 
 
-def compile_tests(tree: ast.Module, counter: Counter) -> types.CodeType:
-    """The tests' code with counters in it; the tree is changed in place."""
+def compile_tests(tree: ast.Module, counter: Counter, suspicious: bool = False) -> types.CodeType:
+    """The tests' code with counters in it; the tree is changed in place.
+
+    Args:
+        suspicious: look at what every call gives, see :data:`SUSPICIOUS`.
+    """
     tree.body = _Instrument(tree).block(tree.body)
+    if suspicious:
+        tree = _Results().visit(tree)
     return plant(compile_quietly(tree, "tests.py"), counter.planted())
 
 
@@ -254,17 +283,21 @@ def count_unittest(counter: Counter) -> None:
             if name.startswith(prefix) or name == "fail":
                 setattr(kind, name, counter.wrap(getattr(kind, name)))
 
+    failure, failed_otherwise = counter.adders("test_failures", "test_errors")
+
     def counting(method):
+        kind = method.__name__
+
         @functools.wraps(method)
         def record(self, test, error=None, *more):
             outcome = more[0] if more else error  # addSubTest(test, subtest, outcome)
-            is_failure = method.__name__ == "addUnexpectedSuccess" or (
+            is_failure = kind == "addUnexpectedSuccess" or (
                 isinstance(outcome, tuple) and issubclass(outcome[0], AssertionError)
             )
             if is_failure:
-                next(counter.counts["test_failures"])
+                failure()
             elif outcome is not None:
-                next(counter.counts["test_errors"])
+                failed_otherwise()
             return method(self, test, *(() if error is None else (error,)), *more)
 
         return record

@@ -55,7 +55,8 @@ class Execution:
             tests = checks.parse(self.request["tests"], "tests.py")
             telling, lines = variants.telling(tree) if self.request.get("lines") else (tree, set())
             code = checks.compile_quietly(telling, "solution.py")
-            tests_code = checks.compile_tests(tests, self.worker.harness.counter)
+            suspicious = bool(checks.SUSPICIOUS.search(self.request["solution"]))
+            tests_code = checks.compile_tests(tests, self.worker.harness.counter, suspicious)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             self.worker.board.compiled = True
             return nothing_ran({"state": "raised", "phase": "compile", **harness.describe(error)})
@@ -276,9 +277,11 @@ class Execution:
     def _verify(self, state: object) -> None:
         """Looks into the program's memory: has its harness come to the end that was claimed, and what was counted?"""
         with contextlib.suppress(OSError):
-            proved, self.counts = self.worker.witness.look(self.child)
+            proved, untouched, self.counts = self.worker.witness.look(self.child)
             self.proved = proved and state == "end"
             self.claimed = self.proved or state in ("raised", "exit")
+            if not untouched:
+                self.killed, self.forbidden = "forbidden", "changed the harness"
         if not self.claimed:
             self.killed = "forbidden"
             self.forbidden = (

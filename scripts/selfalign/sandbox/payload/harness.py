@@ -6,6 +6,7 @@ tests came to their end, and how many checks held, is read from its memory by th
 """
 
 import atexit
+import builtins
 import gc
 import io
 import itertools
@@ -18,9 +19,11 @@ import sys
 import threading
 import traceback
 import types
+import unittest
+import unittest.mock
 import warnings
 
-from . import checks, equality, pytest_style, tampering
+from . import OWN_BUILTINS, checks, equality, proof, pytest_style, tampering
 
 MAX_MESSAGE = 500
 
@@ -46,8 +49,8 @@ class Harness:
         _tame_doctest()
         _tame_atexit()
         equality.trust_loaded_modules()
-        self.snapshot = tampering.Snapshot()
-        self.hook = _make_hook(self.counter.counts["blocked"].__next__, self.blocked.append)
+        self.changed = tampering.snapshot()
+        self.hook = _make_hook(*self.counter.adders("blocked"), self.blocked.append)
         own = __name__.split(".")[0]
         self.own_modules = [name for name in sys.modules if name.split(".")[0] == own]
         self.generator = _run()
@@ -59,6 +62,20 @@ class Harness:
     def counters(self) -> dict:
         return self.counter.counts | {f"score_{part}": count for part, count in self.scores.items()}
 
+    def guarded(self) -> list[int]:
+        """Addresses of what tells, from outside, whether a program has changed the harness."""
+        modules = [sys.modules[name] for name in self.own_modules if "." in name]
+        owned = {id(vars(module)) for module in modules}
+        kinds = [kind for module in modules for kind in vars(module).values() if isinstance(kind, type)]
+        own_kinds = [kind for kind in kinds if kind.__module__ in self.own_modules]
+        patched = (unittest.TestCase, unittest.TestResult, unittest.mock.NonCallableMock)
+        things = [vars(place).values() for place in (*modules, *own_kinds, *patched)]
+        functions = [getattr(thing, "__func__", thing) for group in things for thing in group]
+        functions = [f for f in functions if isinstance(f, types.FunctionType) and id(f.__globals__) in owned]
+        # A class shows a view of its namespace, which holds the dictionary itself.
+        spaces = [vars(module) for module in modules] + [gc.get_referents(vars(kind))[0] for kind in own_kinds]
+        return proof.guarded_words([*functions, self.changed, self.hook], [OWN_BUILTINS, *spaces])
+
 
 def _run():
     """The generator. Nothing that it uses after the program has begun can be reached under a name."""
@@ -67,7 +84,7 @@ def _run():
         job.score()
     else:
         execute, tests, namespace, tree, entered = exec, job.tests, job.namespace, job.tree, job.entered
-        changed, uncalled, settle, enter = job.snapshot.changed, pytest_style.run_uncalled, job.settle, job.enter
+        changed, uncalled, settle, enter = job.changed, pytest_style.run_uncalled, job.settle, job.enter
         finish = (threading._shutdown, atexit._run_exitfuncs, _stop_helpers, job.flush)
         execute(job.solution, namespace)
         settle(changed())
@@ -86,7 +103,7 @@ class Job:
 
     def __init__(self, harness: Harness, solution, tests, tree, module: str, score):
         self.solution, self.tests, self.tree, self.score = solution, tests, tree, score
-        self.snapshot, self.entered = harness.snapshot, harness.counter.entered
+        self.changed, self.entered = harness.changed, harness.counter.entered
         self.phase = "solution"
         self.namespace = sys.modules["__main__"].__dict__
         self.namespace["__name__"] = module
@@ -112,14 +129,14 @@ def become(harness: Harness, prepared: dict, claim: int) -> None:
         claim: descriptor that claims go to.
     """
     process, write, leave, pause = os.getpid(), os.write, os._exit, signal.pause
-    whoami = os.getpid
+    whoami, encode = os.getpid, json.JSONEncoder().encode
     seen: set[int] = set()
 
     def say(state: str, **more) -> None:
         if whoami() != process:
             leave(0)  # a fork of the program came here
         record = {"state": state, "seen": sorted(seen), "blocked": harness.blocked[:3], **more}
-        write(claim, json.dumps(record).encode() + b"\n")
+        write(claim, encode(record).encode() + b"\n")
 
     job, told = None, {}
     try:
@@ -149,7 +166,7 @@ def _prepare_interpreter(texts: dict, harness: Harness) -> None:
     """The state that a file started as `python program.py` finds."""
     module = types.ModuleType("__main__")
     module.__file__ = os.path.join(os.getcwd(), "program.py")
-    module.__builtins__ = __builtins__
+    module.__builtins__ = builtins
     for name in harness.own_modules:
         del sys.modules[name]
     sys.modules["__main__"] = module
@@ -157,7 +174,8 @@ def _prepare_interpreter(texts: dict, harness: Harness) -> None:
     sys.path[0] = os.getcwd()
     for part, text in texts.items():
         linecache.cache[f"{part}.py"] = (len(text), None, text.splitlines(keepends=True), f"{part}.py")
-    _write_file(module.__file__, "\n\n".join(texts.values()).encode("utf-8", "replace"))
+    # The tests are in no file: a solution could look its answers up there.
+    _write_file(module.__file__, texts.get("solution", "").encode("utf-8", "replace"))
     # What was read or written through the server's own streams is not this program's.
     sys.stdin = io.TextIOWrapper(io.FileIO(0, closefd=False), encoding="utf-8")
     sys.stdout, sys.stderr = _output(1, False), _output(2, True)
@@ -167,9 +185,12 @@ def _prepare_interpreter(texts: dict, harness: Harness) -> None:
     warnings.resetwarnings()
     warnings.filters[:] = _DEFAULT_WARNINGS
 
+    (count,), texts_of_failures = harness.counter.adders("thread_errors"), harness.counter.thread_errors
+
     def in_thread(failure) -> None:
         if failure.exc_type is not SystemExit:
-            harness.counter.thread_failed(f"{failure.exc_type.__name__}: {failure.exc_value}"[:MAX_MESSAGE])
+            count()
+            texts_of_failures.append(f"{failure.exc_type.__name__}: {failure.exc_value}"[:MAX_MESSAGE])
             traceback.print_exception(failure.exc_type, failure.exc_value, failure.exc_traceback)
 
     threading.excepthook = in_thread

@@ -22,6 +22,7 @@ PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS =
 CAPABILITY_VERSION = 0x20080522
 INNER_ID = 1000
 """User and group that programs see themselves as."""
+HOST_NAME = b"sandbox"
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _forks = ctypes.PyDLL(None, use_errno=True)
@@ -99,6 +100,7 @@ def own_namespaces() -> None:
     ):
         with open(f"/proc/self/{name}", "w") as stream:
             stream.write(line)
+    _checked(_libc.sethostname(HOST_NAME, ctypes.c_size_t(len(HOST_NAME))), "sethostname")
 
 
 def private_mounts() -> None:

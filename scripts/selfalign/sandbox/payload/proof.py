@@ -4,7 +4,9 @@ A program could say anything about itself through a pipe, and could find any sec
 is none: the harness is a generator that was made before the fork, its parent knows where in memory it lies, and reads
 there (process_vm_readv) whether its instruction pointer stands at its last `yield`, and what the counters of checks hold.
 Python code can move neither: a generator that is running cannot be resumed or closed, its position is not writable
-(without a trace function, which the harness forbids), and a counter (`itertools.count`) only counts up.
+(without a trace function, which the harness forbids), and a counter (`itertools.count`) only counts up. What else the
+harness rests on (names in its modules and classes, cells and defaults of its functions) a program can find and could bind
+anew; so words are read too that such a change would change, even one that was taken back.
 
 Where in an object these things lie depends on the version of Python, so it is found out by looking at samples, not taken
 from a table; see :func:`calibrate`.
@@ -16,6 +18,8 @@ import itertools
 import os
 import struct
 import sys
+import types
+from collections.abc import Iterable
 
 _WORD = struct.Struct("=Q")
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -33,24 +37,35 @@ class _Span(ctypes.Structure):
     _fields_ = [("address", ctypes.c_void_p), ("size", ctypes.c_size_t)]
 
 
-def words_of(process: int, addresses: list[int]) -> list[int]:
-    """Words of eight bytes in another process's memory.
+class _Words:
+    """Words of eight bytes at fixed addresses, in whichever process."""
 
-    Raises:
-        OSError: the process has gone, or this one may not look into it.
-    """
-    count = len(addresses)
-    buffer = ctypes.create_string_buffer(8 * count)
-    local = _Span(ctypes.addressof(buffer), 8 * count)
-    remote = (_Span * count)(*(_Span(address, 8) for address in addresses))
-    unsigned = ctypes.c_ulong
-    size = _libc.process_vm_readv(
-        ctypes.c_int(process), ctypes.byref(local), unsigned(1), remote, unsigned(count), unsigned(0)
-    )
-    if size != 8 * count:
-        number = ctypes.get_errno()
-        raise OSError(number, f"process_vm_readv: {os.strerror(number)}")
-    return list(struct.unpack(f"={count}Q", buffer.raw))
+    def __init__(self, addresses: list[int]):
+        # More places than the kernel reads in one call (IOV_MAX) are not expected.
+        self._count = len(addresses)
+        self._remote = (_Span * self._count)(*(_Span(address, 8) for address in addresses))
+        self._buffer = ctypes.create_string_buffer(8 * self._count)
+        self._local = _Span(ctypes.addressof(self._buffer), 8 * self._count)
+
+    def of(self, process: int) -> tuple[int, ...]:
+        """The words in a process.
+
+        Raises:
+            OSError: the process has gone, or this one may not look into it.
+        """
+        unsigned = ctypes.c_ulong
+        size = _libc.process_vm_readv(
+            ctypes.c_int(process),
+            ctypes.byref(self._local),
+            unsigned(1),
+            self._remote,
+            unsigned(self._count),
+            unsigned(0),
+        )
+        if size != 8 * self._count:
+            number = ctypes.get_errno()
+            raise OSError(number, f"process_vm_readv: {os.strerror(number)}")
+        return struct.unpack(f"={self._count}Q", self._buffer.raw)
 
 
 def _yields(code) -> list[int]:
@@ -98,24 +113,89 @@ def _count_slot() -> int:
     return found[0]
 
 
+def _slot_of(thing: object, value: object) -> int:
+    """Offset, in an object, of its only pointer to a value."""
+    memory = own_memory(id(thing), thing.__sizeof__())
+    found = [place for place in range(0, len(memory) - 7, 8) if _WORD.unpack_from(memory, place)[0] == id(value)]
+    if len(found) != 1:
+        raise ProofError(
+            f"no place of a {type(thing).__name__}'s value found in Python {sys.version.split()[0]}: {found}"
+        )
+    return found[0]
+
+
+def _version_slot() -> int:
+    """Offset, in a dictionary, of the number that every change of it makes another one."""
+    sample = dict.fromkeys("abc", 0)
+    seen = []
+    for value in (1, 2, 2.5):
+        sample["b"] = value
+        seen.append(struct.unpack("=6Q", own_memory(id(sample), 48)))
+    found = [place for place, words in enumerate(zip(*seen, strict=True)) if len(set(words)) == len(seen)]
+    if len(found) != 1:
+        raise ProofError(f"no version of a dictionary found in Python {sys.version.split()[0]}: {found}")
+    return 8 * found[0]
+
+
+def _function_slots() -> list[int]:
+    """Offsets, in a function, of its defaults, which a program could set."""
+    marker = object()
+
+    def sample(one=marker, *, two=marker):
+        return one, two
+
+    return [_slot_of(sample, sample.__defaults__), _slot_of(sample, sample.__kwdefaults__)]
+
+
+def guarded_words(functions: Iterable[types.FunctionType], spaces: Iterable[dict]) -> list[int]:
+    """Addresses of words that stay as they are while nobody changes what functions find under names, in cells and defaults.
+
+    Args:
+        functions: those that they have in cells are added.
+        spaces: namespaces of modules and classes.
+    """
+    marker = object()
+    cell = (lambda: marker).__closure__[0]
+    version, contents, defaults = _version_slot(), _slot_of(cell, marker), _function_slots()
+    addresses = [id(space) + version for space in spaces]
+    waiting, seen = list(functions), set()
+    while waiting:
+        function = waiting.pop()
+        if id(function) in seen:
+            continue
+        seen.add(id(function))
+        addresses += [id(function) + slot for slot in defaults]
+        for cell in function.__closure__ or ():
+            addresses.append(id(cell) + contents)
+            if isinstance(cell.cell_contents, types.FunctionType):
+                waiting.append(cell.cell_contents)
+    return addresses
+
+
 class Witness:
     """Knows where in memory a harness and its counters lie; made in the process that forks the programs.
 
     Args:
         generator: the harness, at its first `yield`.
         counters: name -> `itertools.count`.
+        guarded: addresses of words that no program may change, see :func:`guarded_words`.
     """
 
-    def __init__(self, generator, counters: dict):
+    def __init__(self, generator, counters: dict, guarded: Iterable[int] = ()):
+        if sys.version_info >= (3, 13):
+            raise ProofError("since Python 3.13 a program can write the local names of the harness's frames")
         self.counters = counters
-        self._addresses = [id(generator) + _position_slot()]
         slot = _count_slot()
-        self._addresses += [id(counter) + slot for counter in counters.values()]
+        own = [id(generator) + _position_slot(), *(id(counter) + slot for counter in counters.values())]
+        self._words = _Words([*own, *guarded])
+        self._own = len(own)
         yields = _yields(generator.gi_code)
-        (start,) = words_of(os.getpid(), self._addresses[:1])
+        start, *_ = self._words.of(os.getpid())
         self._last = start + yields[-1] - yields[0]
+        self._guarded = self._words.of(os.getpid())[self._own :]
 
-    def look(self, process: int) -> tuple[bool, dict[str, int]]:
-        """Whether the process's harness has come to its last yield, and its counters."""
-        position, *values = words_of(process, self._addresses)
-        return position == self._last, dict(zip(self.counters, values, strict=True))
+    def look(self, process: int) -> tuple[bool, bool, dict[str, int]]:
+        """Whether the process's harness has come to its last yield, whether nobody has changed it, and its counters."""
+        position, *values = words = self._words.of(process)
+        counts = dict(zip(self.counters, values[: self._own - 1], strict=True))
+        return position == self._last, words[self._own :] == self._guarded, counts

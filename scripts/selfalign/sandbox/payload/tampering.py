@@ -2,6 +2,7 @@
 
 import builtins
 import sys
+from collections.abc import Callable
 
 _FREE = {"print", "input", "open", "__import__", "__build_class__", "breakpoint", "exit", "quit", "help", "_"}
 """Builtins that honest programs replace; no check rests on them."""
@@ -16,36 +17,45 @@ _MODULES = {
     "operator": ("eq", "ne", "lt", "le", "gt", "ge", "is_", "contains"),
 }
 """Names that checks use; None: all that begin with `assert`."""
-_TYPES = {"unittest": ("TestCase",)}
+_TYPES = {
+    "unittest": ("TestCase", "TestResult", "TextTestResult", "TestSuite", "TestLoader", "TextTestRunner"),
+    "unittest.suite": ("BaseTestSuite",),
+    "unittest.mock": ("NonCallableMock", "CallableMixin"),
+}
+"""Classes whose methods checks use."""
+_SETTINGS = {"sortTestMethodsUsing", "suiteClass", "testMethodPrefix"}
+"""Attributes of those that honest programs set."""
 
 
-class Snapshot:
-    """What checks are made of, before a program has run."""
+def snapshot() -> Callable[[], str]:
+    """Looks at what checks are made of, before a program has run.
 
-    def __init__(self):
-        self._entries: list[tuple[str, object, str, object]] = []
-        for name, value in vars(builtins).items():
-            if callable(value) and name not in _FREE:
-                self._entries.append(("builtins", vars(builtins), name, value))
-        for module, names in _MODULES.items():
-            if module in sys.modules:
-                space = vars(sys.modules[module])
-                for name in names or [name for name in space if name.startswith("assert")]:
-                    if name in space:
-                        self._entries.append((module, space, name, space[name]))
-        for module, names in _TYPES.items():
-            for kind in (getattr(sys.modules[module], name) for name in names if module in sys.modules):
-                for name, value in vars(kind).items():
-                    if callable(value) and not name.startswith("__"):
-                        self._entries.append((f"{module}.{kind.__name__}", vars(kind), name, value))
-        self._spaces = [(space.get, name, value) for _, space, name, value in self._entries]
+    Returns:
+        A function that gives the first name that is not what it was, or an empty string.
+    """
+    places = [("builtins", vars(builtins), [name for name in vars(builtins) if name not in _FREE])]
+    for module, names in _MODULES.items():
+        if module in sys.modules:
+            space = vars(sys.modules[module])
+            places.append((module, space, names or [name for name in space if name.startswith("assert")]))
+    for module, kinds in _TYPES.items():
+        for kind in (getattr(sys.modules[module], name) for name in kinds if module in sys.modules):
+            methods = [name for name in vars(kind) if not name.startswith("__") or name == "__call__"]
+            places.append(
+                (f"{module}.{kind.__name__}", vars(kind), [name for name in methods if name not in _SETTINGS])
+            )
+    # A tuple of what cannot change: a program that finds it can do nothing to it.
+    entries = tuple(
+        (space.get, name, space[name], f"{place}.{name}")
+        for place, space, names in places
+        for name in names
+        if name in space and callable(space[name])
+    )
 
-    def changed(self) -> str:
-        """The first name that is not what it was, or an empty string. Uses nothing that a program could replace."""
-        for index, (get, name, value) in enumerate_(self._spaces):
+    def changed() -> str:
+        for get, name, value, what in entries:
             if get(name) is not value:
-                return f"{self._entries[index][0]}.{name}"
+                return what
         return ""
 
-
-enumerate_ = enumerate
+    return changed

@@ -175,7 +175,7 @@ class Worker:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         self.filter = seccomp.build(layers.action)
         self.harness = harness.Harness()
-        self.witness = proof.Witness(self.harness.generator, self.harness.counters)
+        self.witness = proof.Witness(self.harness.generator, self.harness.counters, self.harness.guarded())
         self.base = isolation.memory_now()
 
 
