@@ -26,14 +26,16 @@ CHANGES = {
         "        cell.cell_contents = lambda *a: None\n    return 99\n",
         UNITTEST.format("self.assertEqual(f(1), 2)") + "unittest.main()\n",
     ),
-    "a function of the harness": (
-        WALK + "def f(n):\n    for space in spaces():\n        space.update(_call_all=lambda *a: None)\n    return 99\n",
+    "a class of the harness": (
+        WALK
+        + "class Nothing:\n    def __init__(self, *a):\n        self.refused = {}\n    def run(self, *a):\n        return []\n"
+        "def f(n):\n    for space in spaces():\n        space.update(_Runner=Nothing)\n    return 99\n",
         CALLED_LATER,
     ),
-    "a function of the harness, and back": (
-        WALK + "def f(n):\n    for space in spaces():\n        if '_call_all' in space:\n            old = space['_call_all']\n"
-        "            space['_call_all'] = lambda *a: space.update(_call_all=old)\n    return 99\n",
-        CALLED_LATER,
+    "a class of the harness, and back": (
+        WALK + "def f(n):\n    for space in spaces():\n        old = space.get('_Runner')\n"
+        "        space.update(_Runner=None)\n        space.update(_Runner=old)\n    return 99\n",
+        CALLED_LATER.replace("== 2", "== 99"),
     ),
     "a method of the harness": (
         WALK + "def f(n):\n    for space in spaces():\n        for kind in [v for v in space.values() if isinstance(v, type)]:\n"

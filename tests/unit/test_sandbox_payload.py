@@ -56,7 +56,7 @@ def test_a_condition_is_evaluated_once_and_functions_that_were_entered_are_known
     calls, counter = [], checks.Counter()
     text = "def test_a():\n    'doc'\n    assert f()\ntest_a()\ndef test_b():\n    assert 0"
     exec(checks.compile_tests(ast.parse(text), counter), {"f": lambda: calls.append(1) or 1})
-    assert calls == [1] and counter.entered == {"test_a"}
+    assert calls == [1] and counter.entered == {"test_a:1"}
 
 
 def test_line_numbers_survive_the_counting():

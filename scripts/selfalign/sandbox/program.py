@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from selfalign.sandbox.payload.checks import expects_exception, is_library_assertion, raises_assertion, testing_imports
+from selfalign.sandbox.payload.statements import Known, expecting_call, expects, fails_in_pytest, is_library_assertion
 from selfalign.sandbox.verdicts import Result
 
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -70,13 +70,14 @@ def _nodes(tree: ast.AST) -> tuple[ast.AST, ...]:
 
 
 def has_checks(tests: ast.Module) -> bool:
-    """Whether anything in the tests can check: assert, unittest or pytest methods, library assertions, a raise."""
-    imported = functools.cache(lambda: testing_imports(tests))
+    """Whether anything in the tests could check: assert, unittest or pytest methods, library assertions, a raise."""
+    known = Known(tests)
     return any(
-        isinstance(node, ast.Assert)
-        or raises_assertion(node)
-        or expects_exception(node)
-        or is_library_assertion(node, imported)
+        isinstance(node, ast.Assert | ast.Raise)
+        or expects(node, known)
+        or expecting_call(node)
+        or fails_in_pytest(node, known)
+        or is_library_assertion(node, known)
         or (isinstance(node, ast.Attribute) and node.attr.startswith("assert") and _is_self(node.value))
         for node in _nodes(tests)
     )
@@ -111,7 +112,9 @@ def redefined_names(tests: ast.Module) -> set[str]:
     names |= {name for node in _nodes(tests) if isinstance(node, ast.Global) for name in node.names}
     for statement in _module_statements(tests.body):
         names |= _bound(statement)
-        if isinstance(statement, ast.Import | ast.ImportFrom):
+        if isinstance(statement, ast.ImportFrom) and statement.module == "__main__":
+            names |= {alias.asname for alias in statement.names if alias.asname not in (None, alias.name)}
+        elif isinstance(statement, ast.Import | ast.ImportFrom):
             names |= {(alias.asname or alias.name).split(".")[0] for alias in statement.names}
     return names
 

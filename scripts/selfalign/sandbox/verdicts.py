@@ -14,7 +14,7 @@ VERDICTS = {
     "memory": "the limit of memory",
     "output_limit": "the limit of output",
     "process_limit": "the limit of processes and threads",
-    "no_checks": "the tests check nothing, or no check was executed",
+    "no_checks": "the tests check nothing, no check was executed, or some tests could not be run",
     "vacuous": "the tests prove nothing: they name nothing of the solution, or pass with a stub of it",
     "redefines_solution": "the tests define anew what they are to test",
     "early_exit": "the program ended before its tests did",
@@ -119,7 +119,7 @@ def _verdict(facts: dict, report: dict, limits: dict) -> tuple[str, str]:
         return "forbidden", _text(report["blocked"], 0)
     match report.get("state"):
         case "raised":
-            return _raised(report)
+            return _raised(report, facts)
         case "exit":
             return "early_exit", f"SystemExit({report.get('message')}) in the {report.get('phase')}"
     return "early_exit", f"the process ended with status {facts['exit']} before the tests did"
@@ -144,7 +144,7 @@ def _signal(facts: dict, stopped: dict) -> tuple[str, str]:
     return "error", f"ended by signal {number}"
 
 
-def _raised(report: dict) -> tuple[str, str]:
+def _raised(report: dict, facts: dict) -> tuple[str, str]:
     """From what a program says of its own failure. Whatever it says, it is none that a pass could be made of."""
     kind, message = str(report.get("type")), str(report.get("message"))
     place = f" at {report['line']}" if report.get("line") else ""
@@ -154,11 +154,14 @@ def _raised(report: dict) -> tuple[str, str]:
         return ("syntax_error" if "SyntaxError" in bases or "ValueError" in bases else "error"), reason
     if kind == "Blocked":
         return "forbidden", message
+    if kind == "NotRun":
+        found = _ended(facts, report)
+        return ("no_checks", message) if found[0] in ("passed", "no_checks") else found
     if "MemoryError" in bases:
         return "memory", reason
     if report.get("errno") == 11 or "can't start new thread" in message:
         return "process_limit", reason
-    if "AssertionError" in bases and report.get("phase") == "tests":
+    if {"AssertionError", "Failed"} & set(bases) and report.get("phase") == "tests":
         return "assertion_failed", reason
     return "error", reason
 

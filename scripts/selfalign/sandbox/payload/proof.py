@@ -22,6 +22,8 @@ import types
 from collections.abc import Iterable
 
 _WORD = struct.Struct("=Q")
+_AT_ONCE = 1024
+"""Places that the kernel reads in one call (IOV_MAX)."""
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -41,11 +43,13 @@ class _Words:
     """Words of eight bytes at fixed addresses, in whichever process."""
 
     def __init__(self, addresses: list[int]):
-        # More places than the kernel reads in one call (IOV_MAX) are not expected.
         self._count = len(addresses)
-        self._remote = (_Span * self._count)(*(_Span(address, 8) for address in addresses))
         self._buffer = ctypes.create_string_buffer(8 * self._count)
-        self._local = _Span(ctypes.addressof(self._buffer), 8 * self._count)
+        self._parts = []
+        for first in range(0, self._count, _AT_ONCE):
+            places = addresses[first : first + _AT_ONCE]
+            local = _Span(ctypes.addressof(self._buffer) + 8 * first, 8 * len(places))
+            self._parts.append((local, (_Span * len(places))(*(_Span(place, 8) for place in places)), len(places)))
 
     def of(self, process: int) -> tuple[int, ...]:
         """The words in a process.
@@ -54,17 +58,13 @@ class _Words:
             OSError: the process has gone, or this one may not look into it.
         """
         unsigned = ctypes.c_ulong
-        size = _libc.process_vm_readv(
-            ctypes.c_int(process),
-            ctypes.byref(self._local),
-            unsigned(1),
-            self._remote,
-            unsigned(self._count),
-            unsigned(0),
-        )
-        if size != 8 * self._count:
-            number = ctypes.get_errno()
-            raise OSError(number, f"process_vm_readv: {os.strerror(number)}")
+        for local, remote, count in self._parts:
+            size = _libc.process_vm_readv(
+                ctypes.c_int(process), ctypes.byref(local), unsigned(1), remote, unsigned(count), unsigned(0)
+            )
+            if size != 8 * count:
+                number = ctypes.get_errno()
+                raise OSError(number, f"process_vm_readv: {os.strerror(number)}")
         return struct.unpack(f"={self._count}Q", self._buffer.raw)
 
 
@@ -164,7 +164,8 @@ def guarded_words(functions: Iterable[types.FunctionType], spaces: Iterable[dict
         if id(function) in seen:
             continue
         seen.add(id(function))
-        addresses += [id(function) + slot for slot in defaults]
+        if function.__defaults__ or function.__kwdefaults__:
+            addresses += [id(function) + slot for slot in defaults]
         for cell in function.__closure__ or ():
             addresses.append(id(cell) + contents)
             if isinstance(cell.cell_contents, types.FunctionType):

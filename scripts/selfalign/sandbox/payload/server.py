@@ -28,7 +28,7 @@ PRELOADED = """
 LIBRARIES = ("numpy", "numpy.random", "numpy.testing", "pandas", "pandas.testing", "pytest")
 """Large, and used by few programs: imported by workers of their own, since a process costs the more to fork the larger it
 is. A program whose text names none of them and that imports one all the same gets it later, and slower."""
-_NAMES_LIBRARY = re.compile(r"\b(numpy|pandas|pytest)\b")
+_NAMES_LIBRARY = re.compile(r"\b(numpy|pandas|pytest|capsys|capfd|caplog|monkeypatch|recwarn|tmpdir)\b")
 
 
 def preload(names: Iterable[str]) -> list[str]:

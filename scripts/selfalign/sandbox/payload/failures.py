@@ -1,0 +1,101 @@
+"""Failures that a program's own code does not see: of doctests, of forked processes, of tests that the solution skips."""
+
+import contextlib
+import functools
+import mmap
+import os
+import sys
+import unittest
+from collections.abc import Callable
+
+_children: list[mmap.mmap] = []
+
+
+class ChildFailed(AssertionError):
+    """A check failed in a process that the program forked."""
+
+
+def is_skip(error: BaseException) -> bool:
+    pytest_skips = getattr(sys.modules.get("_pytest.outcomes"), "Skipped", unittest.SkipTest)
+    return isinstance(error, unittest.SkipTest | pytest_skips)
+
+
+def came_from_solution(trace) -> bool:
+    """Whether an exception passed through the solution: a solution has no say in which tests are skipped."""
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == "solution.py":
+            return True
+        trace = trace.tb_next
+    return False
+
+
+def watch(fail: Callable, error: Callable, state: Callable[[], object]) -> None:
+    """Wraps what would lose a failure. Done once, before any program.
+
+    Args:
+        fail, error: count a failure and an error; they only count up.
+        state: what the counters of failures hold in this process.
+    """
+    _watch_doctest(fail)
+    _watch_skips(error)
+    _watch_forks(state)
+    if "pytest" in sys.modules:
+        sys.modules["pytest"].main = lambda *arguments, **options: sys.modules["pytest"].ExitCode.OK
+
+
+def _watch_doctest(fail: Callable) -> None:
+    import doctest
+
+    for name in ("report_failure", "report_unexpected_exception"):
+        original = getattr(doctest.DocTestRunner, name)
+
+        @functools.wraps(original)
+        def report(*arguments, _original=original, **options):
+            fail()
+            return _original(*arguments, **options)
+
+        setattr(doctest.DocTestRunner, name, report)
+
+
+def _watch_skips(error: Callable) -> None:
+    original = unittest.TestResult.addSkip
+
+    @functools.wraps(original)
+    def skip(self, test, reason):
+        if came_from_solution(sys.exc_info()[2]):
+            error()
+        return original(self, test, reason)
+
+    unittest.TestResult.addSkip = skip
+
+
+def _watch_forks(state: Callable[[], object]) -> None:
+    """A process shares a byte with each of its forks, which sets it if a check failed there."""
+    fork, leave = os.fork, os._exit
+    own: list = []
+
+    @functools.wraps(fork)
+    def watched() -> int:
+        page, before = mmap.mmap(-1, 1), state()
+        process = fork()
+        if process:
+            _children.append(page)
+        else:
+            _children.clear()
+            own[:] = [(page, before)]
+        return process
+
+    @functools.wraps(leave)
+    def watched_leave(status) -> None:
+        for page, before in own:
+            if state() != before or any(child[0] for child in _children):
+                with contextlib.suppress(BaseException):
+                    page[0] = 1
+        leave(status)
+
+    os.fork, os._exit = watched, watched_leave
+
+
+def raise_for_children() -> None:
+    if any(page[0] for page in _children):
+        raise ChildFailed("a check failed in a process that the program forked")
