@@ -7,10 +7,9 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from selfalign import HOST_PYTHON
 from selfalign.errors import UserError
 
-HOST_PYTHON = "/mnt/snakemake_searchpaths"
-"""Where Snakemake binds the host's packages in a container, behind the image's own."""
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 

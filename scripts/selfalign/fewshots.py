@@ -14,10 +14,11 @@ from pathlib import Path
 import jinja2
 import yaml
 
+from selfalign import ROOT
 from selfalign.errors import UserError
 from selfalign.rows import digest, draw
 
-PROMPTS = Path(__file__).resolve().parents[2] / "prompts"
+PROMPTS = ROOT / "prompts"
 CATEGORIES = ("function", "class", "program")
 DIFFICULTIES = ("easy", "medium", "hard")
 

@@ -111,3 +111,10 @@ def test_a_lock_beside_another_holds_only_what_that_lacks():
     base = "torch==2.13.0 \\\n    --hash=sha256:aa\nx==1 \\\n    --hash=sha256:bb \\\n    --hash=sha256:cc\n"
     lock = "deepspeed==1 \\\n    --hash=sha256:dd\n" + base + "hjson==3 \\\n    --hash=sha256:ee\n"
     assert difference(lock, base) == "deepspeed==1 \\\n    --hash=sha256:dd\nhjson==3 \\\n    --hash=sha256:ee\n"
+
+
+def test_the_repository_is_found_in_one_place():
+    """In a container a module's own path leads elsewhere; shim.py runs on the host alone."""
+    modules = [path for path in (ROOT / "scripts" / "selfalign").rglob("*.py") if "parents[2]" in path.read_text()]
+    names = {str(path.relative_to(ROOT / "scripts" / "selfalign")) for path in modules}
+    assert names == {"__init__.py", "cluster/shim.py"}

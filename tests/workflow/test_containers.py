@@ -43,6 +43,25 @@ def test_seeds_are_the_same_bytes_from_a_container(study, images, arguments, tmp
     assert not {".cache", "root"} & {path.name for path in study.folder.iterdir()}
 
 
+def test_a_script_in_a_container_finds_the_repository(images, study, arguments):
+    """The package itself is imported from where Snakemake binds it, beside nothing that belongs to it."""
+    checkout = study.folder / "checkout"
+    (checkout / "scripts").mkdir(parents=True)
+    probe = checkout / "scripts" / "probe.py"
+    probe.write_text("import selfalign\nopen(snakemake.output[0], 'w').write(str(selfalign.ROOT))\n")
+    (checkout / "Snakefile").write_text(
+        f"import sys\nsys.path.insert(0, {str(ROOT / 'scripts')!r})\n"
+        f"rule root:\n    output: 'root'\n    container: {built_image('workflow')!r}\n    script: {str(probe)!r}\n"
+    )
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--sdm", "apptainer", "--apptainer-args", arguments]
+    done = subprocess.run(
+        [*command, "--directory", str(study.folder), "--snakefile", str(checkout / "Snakefile")],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (study.folder / "root").read_text() == str(checkout)
+
+
 @pytest.fixture
 def home():
     """A folder in the user's home: /tmp, where tests work, is open to containers."""
