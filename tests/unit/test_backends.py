@@ -157,6 +157,30 @@ def test_a_wrong_key_is_told_without_the_key(serve, monkeypatch, caplog):
     assert "OUR_KEY" in str(error.value) or "key_env" in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "key", ["sk-first\nsk-second", "sk-first\rsk-second", "sk-a second", "sk-schl\u00fcssel", "sk-a\x7fkey"]
+)
+def test_a_key_that_no_header_can_carry_is_told_before_anything_is_sent_and_without_it(serve, monkeypatch, caplog, key):
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setenv("OUR_KEY", key)
+    server = serve()
+    with pytest.raises(UserError, match="OUR_KEY holds no key") as error:
+        backend(server, key_env="OUR_KEY")
+    said = str(error.value) + repr(error.value) + caplog.text
+    assert not any(part in said for part in ("sk-", "second", "schl"))
+    assert not server.seen
+
+
+def test_a_key_in_any_spelling_and_on_any_cut_is_cleaned_from_what_a_server_echoes(serve, monkeypatch, caplog):
+    key = 'sk-"quoted"\\back'
+    monkeypatch.setenv("OUR_KEY", key)
+    server = serve((401, json.dumps({"error": f"wrong key {key}"}), {}), (401, "x" * 490 + key, {}))
+    for _ in range(2):
+        with pytest.raises(UserError, match="status 401") as error:
+            answers(backend(server, key_env="OUR_KEY"), [request()])
+        assert "quoted" not in str(error.value) + caplog.text and "sk-" not in str(error.value)
+
+
 def test_a_missing_key_names_the_variable(serve, monkeypatch):
     monkeypatch.delenv("OUR_KEY", raising=False)
     with pytest.raises(UserError, match="OUR_KEY is not set"):

@@ -4,6 +4,7 @@ The key is read from the environment variable that config names. It is in no par
 server echoes is cleaned of it.
 """
 
+import json
 import logging
 import os
 import time
@@ -147,7 +148,7 @@ class EndpointBackend:
 
     def _refused(self, response: httpx.Response) -> Completion:
         """A request that the server will never answer: the prompt is too long, or the config is wrong."""
-        text = self._clean(response.text[:500])
+        text = self._clean(response.text)[:500]
         if response.status_code in (400, 413, 422) and any(words in text.lower() for words in TOO_LONG):
             return Completion("", PROMPT_TOO_LONG)
         fixes = {401: "check the key in the variable that key_env names", 403: "check the key's rights"}
@@ -158,7 +159,10 @@ class EndpointBackend:
         )
 
     def _clean(self, text: str) -> str:
-        return text.replace(self._key, "[key]") if self._key else text
+        """A text without the key, as it is and as it is written in JSON."""
+        for spelling in {self._key, json.dumps(self._key)[1:-1]} - {""}:
+            text = text.replace(spelling, "[key]")
+        return text
 
 
 def _key(variable: str | None, where: str) -> str:
@@ -167,6 +171,13 @@ def _key(variable: str | None, where: str) -> str:
     key = os.environ.get(variable, "").strip()
     if not key:
         raise UserError(f"the environment variable {variable} is not set", where=where, fix=f"export {variable}=...")
+    if not (key.isascii() and key.isprintable() and " " not in key):
+        # The HTTP library would quote the value in its message, so it must not get that far.
+        raise UserError(
+            f"the environment variable {variable} holds no key: a blank, a line's end or another character that no header carries",
+            where=where,
+            fix=f"export {variable}=... with the key alone, in one line",
+        )
     return key
 
 
