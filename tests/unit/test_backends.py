@@ -200,6 +200,21 @@ def test_a_prompt_beyond_the_servers_window_is_an_answer_of_its_own(serve):
     assert (answer.finish_reason, answer.text) == (PROMPT_TOO_LONG, "")
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        '{"error": {"code": "content_filter", "message": "filtered"}}',
+        "Your request was rejected: content_policy_violation",
+        "x" * 600 + " triggering the content management policy.",
+    ],
+)
+def test_a_prompt_that_the_servers_filter_refuses_is_an_answer_of_its_own(serve, message):
+    server = serve((400, message, {}))
+    found = answers(backend(server, concurrency=1), [request(0), request(1)])
+    assert (found["0"].finish_reason, found["0"].text) == ("content_filter", "")
+    assert found["1"].text == "answer to prompt 1" and len(server.seen) == 2
+
+
 def test_one_bad_request_ends_the_stream_and_leaves_no_thread_waiting(serve):
     server = serve((404, "no", {}))
     with pytest.raises(UserError):
@@ -277,12 +292,13 @@ def test_a_chat_server_gets_a_message_and_a_refusal_is_seen():
     assert engine._url.endswith("/v1/chat/completions")
     assert engine._question("do it") == {"messages": [{"role": "user", "content": "do it"}]}
 
-    def read(message):
-        return engine._read(httpx.Response(200, json={"choices": [{"message": message, "finish_reason": "stop"}]}))
+    def read(message, finish_reason="stop"):
+        choice = {"message": message, "finish_reason": finish_reason}
+        return engine._read(httpx.Response(200, json={"choices": [choice]}))
 
     assert read({"content": "done"}).text == "done"
     refused = read({"content": None, "refusal": "I will not."})
     assert (refused.text, refused.finish_reason) == ("I will not.", "content_filter")
-    assert read({"content": None}) is None
+    assert read({"content": None}, finish_reason=None) is None
     plain = serving_identity({**MODEL, "engine": "endpoint"}, "r")
     assert serving_identity({**MODEL, "engine": "endpoint", "endpoint": {"api": "chat"}}, "r") != plain

@@ -24,6 +24,8 @@ logging.getLogger("httpx").setLevel(logging.WARNING)  # it writes a line a reque
 
 RETRIED = {408, 409, 425, 429}  # and 5xx
 TOO_LONG = ("context length", "maximum model length", "maximum context", "prompt is too long", "max_model_len")
+FILTERED = ("content_filter", "content filter", "content_policy", "content policy", "content management policy")
+"""What a server says of a prompt that its filter refuses; such a status 400 is of one row, not of the config."""
 
 
 class EndpointBackend:
@@ -119,15 +121,18 @@ class EndpointBackend:
             answer = response.json()
             choice, usage = answer["choices"][0], answer.get("usage") or {}
             message = choice["message"] if self._chat else {"content": choice["text"]}
-            refusal = message.get("refusal") or ""
-            text = message["content"] if message["content"] is not None or not refusal else refusal
+            refusal, finish = message.get("refusal") or "", choice.get("finish_reason")
+            text = message.get("content")
+            # A filter, or a model that spent all tokens on reasoning, leaves a finished answer without content.
+            if text is None and (refusal or (self._chat and finish)):
+                text = refusal
             if not isinstance(text, str):
                 return None
             details = usage.get("prompt_tokens_details") or {}
             self.version = self._version(answer, response)
             return Completion(
                 text=text,
-                finish_reason="content_filter" if refusal else str(choice.get("finish_reason")),
+                finish_reason="content_filter" if refusal else str(finish),
                 prompt_tokens=int(usage.get("prompt_tokens") or 0),
                 cached_tokens=int(details.get("cached_tokens") or 0),
                 output_tokens=int(usage.get("completion_tokens") or 0),
@@ -147,10 +152,12 @@ class EndpointBackend:
         return self._clean(" ".join(str(mark) for mark in marks if mark)) or "unknown"
 
     def _refused(self, response: httpx.Response) -> Completion:
-        """A request that the server will never answer: the prompt is too long, or the config is wrong."""
-        text = self._clean(response.text)[:500]
-        if response.status_code in (400, 413, 422) and any(words in text.lower() for words in TOO_LONG):
+        """A request that the server will never answer: the prompt is too long or filtered, or the config is wrong."""
+        said, text = response.text.lower(), self._clean(response.text)[:500]
+        if response.status_code in (400, 413, 422) and any(words in said for words in TOO_LONG):
             return Completion("", PROMPT_TOO_LONG)
+        if response.status_code == 400 and any(words in said for words in FILTERED):
+            return Completion("", "content_filter")
         fixes = {401: "check the key in the variable that key_env names", 403: "check the key's rights"}
         raise UserError(
             f"the model server refused a request with status {response.status_code}: {text}",
