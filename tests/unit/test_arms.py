@@ -79,6 +79,8 @@ def table(config, *scores, generators=(), datasets=(), usage=(), trainings=()):
 def test_an_arm_says_what_it_was_made_of_and_what_it_cost(config):
     usage = [
         {"owner": "self-align", "stage": "tasks", "output_tokens": 5, "gpu_seconds": 3600},
+        {"owner": "self-align", "stage": "responses", "output_tokens": 1000, "gpu_seconds": 7200},
+        {"owner": "self-align", "stage": "verdicts", "output_tokens": 0, "gpu_seconds": 0},
         {"owner": "taught", "stage": "responses", "output_tokens": 7, "gpu_seconds": 3600},
         {"owner": "taught", "stage": "tests", "output_tokens": 100, "gpu_seconds": 3600},
     ]
@@ -90,12 +92,28 @@ def test_an_arm_says_what_it_was_made_of_and_what_it_cost(config):
     )  # fmt: skip
     rows = {row["arm"]: row for row in found["rows"]}
     assert rows["tuned"]["own_data"] and rows["tuned"]["pass_share"] == 0.25 and rows["tuned"]["pairs"] == 8
-    assert rows["tuned"]["output_tokens"] == 5 and rows["tuned"]["gpu_hours"] == 1
+    assert rows["tuned"]["output_tokens"] == 1005 and rows["tuned"]["gpu_hours"] == 3
     taught = rows["taught-tuned"]
     assert taught["may_forbid_training"] == ["teacher"] and not taught["own_data"] and not taught["filtered"]
-    assert taught["output_tokens"] == 12, "the other generator's tasks are part of the cost, unused tests are not"
+    assert taught["output_tokens"] == 12, (
+        "the other generator's tasks are part of the cost; its answers, unused tests are not"
+    )
+    assert taught["gpu_hours"] == 2
     assert taught["pass_share"] is None and rows["chat"]["dataset"] is None
     assert [row["arm"] for row in found["rows"]][-1] == "chat", "models come after the arms"
+
+
+def test_a_dataset_of_both_generators_pays_for_both_and_for_no_work_twice(config):
+    config["datasets"]["published"] = {"generators": ["self-align", "taught"], "policy": "unfiltered"}
+    usage = [
+        {"owner": owner, "stage": stage, "output_tokens": tokens}
+        for owner, stage, tokens in (
+            ("self-align", "concepts", 1), ("self-align", "tasks", 2), ("self-align", "responses", 4),
+            ("taught", "responses", 8), ("taught", "tests", 16),
+        )
+    ]  # fmt: skip
+    found = {row["arm"]: row for row in table(config, result("taught-tuned", ()), usage=usage)["rows"]}
+    assert found["taught-tuned"]["output_tokens"] == 15
 
 
 def test_the_gpu_hours_of_training_are_those_of_all_repeats(config):

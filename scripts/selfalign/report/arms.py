@@ -59,8 +59,7 @@ def origin(config: dict, name: str, made: dict, answered: dict, usage: list[dict
     checkpoint = config["checkpoints"][name]
     spec = config["datasets"][checkpoint["dataset"]]
     blind = spec["policy"] == layout.BLIND
-    chain = sorted({link for generator in spec["generators"] for link in chain_of(config, generator)})
-    spent = [row for row in usage if row["owner"] in chain and not (blind and row["stage"] in ("tests", "verdicts"))]
+    spent = spent_on(config, spec["generators"], blind, usage)
     responses = sum(answered.get(generator, {}).get("responses") or 0 for generator in spec["generators"])
     passed = [answered.get(generator, {}).get("passed") for generator in spec["generators"]]
     known = not blind and all(number is not None for number in passed)
@@ -92,10 +91,23 @@ def training_cost(config: dict, name: str, trainings: dict) -> dict:
     return {"training_gpu_hours": sum(map(costs.training_gpu_seconds, runs)) / 3600}
 
 
+def spent_on(config: dict, generators: list[str], blind: bool, usage: list[dict]) -> list[dict]:
+    """The rows of `usage` that pairs of some generators cost: all of their work, without what only verdicts need where no
+    verdict is looked at; and of the generators whose tasks they started from, what made those tasks."""
+    unused = ("tests", "verdicts") if blind else ()
+    upstream = {link for generator in generators for link in chain_of(config, generator)}
+    return [
+        row
+        for row in usage
+        if (row["owner"] in generators and row["stage"] not in unused)
+        or (row["owner"] in upstream and row["stage"].startswith(("concepts", "tasks", "evolved-")))
+    ]
+
+
 def chain_of(config: dict, generator: str) -> list[str]:
-    """A generator and those whose tasks it started from: their work is part of what its data cost."""
+    """The generators whose tasks a generator started from, the nearest first."""
     source = config["generators"][generator]["tasks_of"]
-    return [generator, *(chain_of(config, source) if source else [])]
+    return [source, *chain_of(config, source)] if source else []
 
 
 def summary(runs: list[dict]) -> dict:
