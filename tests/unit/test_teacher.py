@@ -62,6 +62,7 @@ def test_whatever_a_teacher_says_becomes_a_row_or_a_reason(run, caplog):
     assert [row["text"] for row in made.kept] == [f"It adds.\n\n{CODE}"] * 2
     assert made.counts["rejected"] == {"refused": 5, "truncated": 2, "no_solution": 1, "empty": 1}
     assert [row["generated"]["engine_version"] for row in made.kept] == ["fp_1", "fp_2"]
+    assert made.usage["model"] == "teacher"
     assert made.usage["versions"] == {"fp_1": 10, "fp_2": 1}
     assert "answers by 2 versions of what serves teacher: fp_1: 10, fp_2: 1" in caplog.text
     assert "status 429" in caplog.text and "ReadTimeout" in caplog.text

@@ -13,7 +13,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 import httpx
 
-from selfalign.backends import PROMPT_TOO_LONG, Completion, Request
+from selfalign.backends import PROMPT_TOO_LONG, UNKNOWN, Completion, Request
 from selfalign.errors import InfrastructureError, UserError
 
 logger = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class EndpointBackend:
             headers={"Authorization": f"Bearer {self._key}"} if self._key else {},
             limits=httpx.Limits(max_connections=self._concurrency),
         )
-        self.version = "unknown"
+        self.version = UNKNOWN
         """What the server said of itself last, see :meth:`_version`."""
 
     def generate(self, requests: Iterable[Request]) -> Iterator[tuple[Request, Completion]]:
@@ -149,7 +149,7 @@ class EndpointBackend:
             served if served != self._model else "",
             answer.get("system_fingerprint") or response.headers.get("server"),
         ]
-        return self._clean(" ".join(str(mark) for mark in marks if mark)) or "unknown"
+        return self._clean(" ".join(str(mark) for mark in marks if mark)) or UNKNOWN
 
     def _refused(self, response: httpx.Response) -> Completion:
         """A request that the server will never answer: the prompt is too long or filtered, or the config is wrong."""
