@@ -10,7 +10,7 @@ from selfalign.errors import UserError
 from selfalign.io import read_json, read_jsonl, write_json
 from selfalign.sandbox import Limits, Sandbox
 from selfalign.sandbox.engines import harness_version
-from selfalign.statistics import compare_paired, mean_interval, pass_at_k, wilson
+from selfalign.statistics import compare_paired, pass_at_k, score_interval
 
 logger = logging.getLogger(__name__)
 
@@ -208,11 +208,7 @@ def scores(counts: list[tuple[int, int]]) -> dict:
     estimates = {
         str(k): sum(pass_at_k(total, correct, k) for correct, total in counts) / len(counts) for k in KS if k <= samples
     }
-    if samples == 1:
-        interval, method = wilson(sum(correct for correct, _ in counts), len(counts)), "Wilson, over problems"
-    else:
-        interval = mean_interval([correct / total for correct, total in counts])
-        method = "normal, over problems' mean scores"
+    interval, method = score_interval([correct / total for correct, total in counts])
     return {
         "correct": sum(correct for correct, _ in counts),
         "pass_at_1": estimates["1"],

@@ -42,6 +42,18 @@ def mean_interval(values: Sequence[float], z: float = Z95) -> tuple[float, float
     return max(0.0, mean - error), min(1.0, mean + error)
 
 
+def score_interval(means: Sequence[float]) -> tuple[tuple[float, float], str]:
+    """95 % interval of a score over problems, and the method in words.
+
+    Args:
+        means: each problem's mean score, over samples and repeats; where all are 0 or 1, a normal interval of scores at
+            the end of the scale would have no width, and Wilson's has one.
+    """
+    if all(value in (0, 1) for value in means):
+        return wilson(round(sum(means)), len(means)), "Wilson, over problems"
+    return mean_interval(means), "normal, over problems' mean scores"
+
+
 def mcnemar_exact(gained: int, lost: int) -> float:
     """Two-sided exact p-value of McNemar's test: the discordant pairs against a fair coin.
 

@@ -11,7 +11,7 @@ from statistics import stdev
 from selfalign.candidates import arm_of, model_of
 from selfalign.methods import layout
 from selfalign.report import costs
-from selfalign.statistics import compare_paired, holm, mean_interval, paired_bootstrap, wilson
+from selfalign.statistics import compare_paired, holm, paired_bootstrap, score_interval
 
 
 def arms(
@@ -118,12 +118,7 @@ def summary(runs: list[dict]) -> dict:
     means = list(per_problem(runs).values())
     single = len(runs) == 1
     mean = sum(means) / len(means) if means else runs[0]["pass_at_1"]
-    if single:
-        interval = list(runs[0]["interval95"])
-    elif all(value in (0, 1) for value in means):
-        interval = list(wilson(round(sum(means)), len(means)))
-    else:
-        interval = list(mean_interval(means))
+    interval = list(runs[0]["interval95"] if single else score_interval(means)[0])
     ordered = sorted(runs, key=lambda run: run["candidate"])
     return {
         "pass_at_1": runs[0]["pass_at_1"] if single else mean,
