@@ -29,6 +29,7 @@ def main(
     output: str,
     candidate: str = "",
     baseline: str | None = None,
+    about: str | None = None,
 ) -> None:
     """Writes the result of one evaluation.
 
@@ -44,6 +45,7 @@ def main(
         output: JSON file.
         candidate: name of what is evaluated.
         baseline: result file of the model to compare with, on the same problems.
+        about: what the problems were read from, see `scripts/fetch_benchmark.py`.
     """
     rows = list(read_jsonl(problems))
     asked = rows[:limit]
@@ -71,6 +73,7 @@ def main(
         **benchmark.figures(jobs, outcomes),
         **unsolvable,
         "versions": {
+            "problems": read_json(about) if about else None,
             "scorer": benchmark.scorer(packages),
             "sandbox_image": read_json(image)["digest"],
             "sandbox_engine": used,
@@ -230,6 +233,7 @@ if "snakemake" in globals():
         snakemake,
         problems=snakemake.input.problems,
         completions=list(snakemake.input.completions),
+        about=snakemake.input.about,
         image=snakemake.input.image,
         baseline=snakemake.input.get("baseline") or None,
         limits=snakemake.params.limits,
