@@ -167,6 +167,26 @@ def test_differences_are_corrected_and_called_real_only_when_they_are(config):
     assert [row["p_holm"] for row in found] == holm([row["p_value"] for row in found])
 
 
+def test_repeats_and_samples_are_in_the_test_and_mcnemars_stays_beside_it(config):
+    # The first runs are alike; the other two of `tuned` solve every problem but the first, as chat never does.
+    tuned = [
+        result(f"tuned{mark}", solved)
+        for mark, solved in (("", ()), *((f"{REPEAT_MARK}{n}", range(1, 20)) for n in (2, 3)))
+    ]
+    (row,) = table(config, *tuned, result("chat", ()))["comparisons"]
+    assert row["difference"] == pytest.approx(19 * 2 / 3 / 20)
+    assert row["p_mcnemar"] == 1 and (row["gained"], row["lost"]) == (0, 0)
+    assert row["p_value"] == pytest.approx(2 / 2**19) and row["real"]
+    sampled = result("tuned", ())
+    for item in sampled["per_problem"][1:]:
+        item |= {"samples": 10, "correct": 4}
+    sampled["per_problem"][0]["samples"] = 10
+    (row,) = table(config, sampled, result("chat", ()))["comparisons"]
+    assert row["p_value"] == pytest.approx(2 / 2**19) and row["p_mcnemar"] == 1
+    (row,) = table(config, result("tuned", range(9)), result("chat", range(1)))["comparisons"]
+    assert row["p_value"] == pytest.approx(row["p_mcnemar"]) == 2 / 2**8
+
+
 def test_corrected_p_values_are_holms():
     assert holm([0.01, 0.04, 0.03]) == [0.03, 0.06, 0.06]
 

@@ -6,12 +6,13 @@ which differences between arms are real.
 
 from collections import defaultdict
 from itertools import combinations
+from math import lcm
 from statistics import stdev
 
 from selfalign.candidates import arm_of, model_of
 from selfalign.methods import layout
 from selfalign.report import costs
-from selfalign.statistics import compare_paired, holm, paired_bootstrap, score_interval
+from selfalign.statistics import compare_paired, holm, paired_bootstrap, score_interval, sign_flip_exact
 
 
 def arms(
@@ -143,8 +144,9 @@ def comparisons(results: dict[str, dict[str, list[dict]]]) -> list[dict]:
     """Every two arms on every benchmark that both were asked the same problems of.
 
     A row has `benchmark`, `first`, `second`, `difference` of their scores (second less first), `bootstrap95`, its interval
-    by paired bootstrap over problems, `p_value` and `p_holm`: McNemar's exact test on the arms' first runs, plain and
-    corrected for the number of comparisons here, and `real`: whether the interval leaves out zero and p_holm is below 0.05.
+    by paired bootstrap over problems, `p_value` and `p_holm`: exact test by flipping signs of problems, all samples and repeats
+    in it, plain and corrected for the number of comparisons here, `gained`, `lost`, `p_mcnemar`: McNemar's exact test on the
+    first sample of the arms' first runs, and `real`: whether the interval leaves out zero and p_holm is below 0.05.
     """
     found = []
     for first, second in combinations(sorted(results), 2):
@@ -154,19 +156,26 @@ def comparisons(results: dict[str, dict[str, list[dict]]]) -> list[dict]:
             if not shares[0] or shares[0].keys() != shares[1].keys():
                 continue
             differences = [shares[1][task] - shares[0][task] for task in sorted(shares[0])]
+            answers = lcm(*map(answers_a_problem, runs))
             single = [{item["task_id"]: item["passed"] for item in first_run(side)["per_problem"]} for side in runs]
             paired = compare_paired(*single)
             found.append(
                 {
                     "benchmark": benchmark, "first": first, "second": second, "problems": len(differences),
                     "difference": sum(differences) / len(differences), "bootstrap95": list(paired_bootstrap(differences)),
-                    "gained": paired["gained"], "lost": paired["lost"], "p_value": paired["p_value"],
+                    "gained": paired["gained"], "lost": paired["lost"], "p_mcnemar": paired["p_value"],
+                    "p_value": sign_flip_exact([round(value * answers) for value in differences]),
                 }
             )  # fmt: skip
     for row, corrected in zip(found, holm([row["p_value"] for row in found]), strict=True):
         low, high = row["bootstrap95"]
         row |= {"p_holm": corrected, "real": corrected < 0.05 and not low <= 0 <= high}
     return found
+
+
+def answers_a_problem(runs: list[dict]) -> int:
+    """How many answers an arm gave to each problem, over samples and repeats."""
+    return sum(run["per_problem"][0].get("samples", 1) for run in runs)
 
 
 def first_run(runs: list[dict]) -> dict:
