@@ -10,8 +10,16 @@ import pytest
 from generation import MODEL, prompts_folder, tasks
 from model_server import Server
 
-from selfalign.backends import PROMPT_TOO_LONG, Request, Sampling, open_backend, request_key, serving_identity
-from selfalign.backends.endpoint import ATTEMPTS, EndpointBackend
+from selfalign.backends import (
+    PROMPT_TOO_LONG,
+    Request,
+    Sampling,
+    endpoint,
+    open_backend,
+    request_key,
+    serving_identity,
+)
+from selfalign.backends.endpoint import ATTEMPTS, RATE_LIMITED_ATTEMPTS, EndpointBackend
 from selfalign.errors import InfrastructureError, UserError
 from selfalign.stages import open_stage
 
@@ -23,8 +31,8 @@ def request(number: int = 0, prompt: str = "", **sampling) -> Request:
     return Request(str(number), "row", prompt or f"prompt {number}", "", SAMPLING, 0)
 
 
-def backend(server: Server, **endpoint) -> EndpointBackend:
-    spec = {
+def backend(server: Server, pause: float = 0.001, **spec) -> EndpointBackend:
+    usual = {
         "url": server.url,
         "model": "small",
         "key_env": None,
@@ -32,7 +40,7 @@ def backend(server: Server, **endpoint) -> EndpointBackend:
         "timeout_seconds": 30,
         "revision": "",
     }
-    return EndpointBackend({**MODEL, "engine": "endpoint", "endpoint": {**spec, **endpoint}}, pause=0.001)
+    return EndpointBackend({**MODEL, "engine": "endpoint", "endpoint": {**usual, **spec}}, pause)
 
 
 def served_by(model: str, fingerprint: str | None) -> tuple:
@@ -137,6 +145,38 @@ def test_lasting_trouble_is_the_machines_fault_and_names_server_and_status(serve
         answers(backend(server), [request()])
     assert server.url in str(error.value)
     assert len(server.seen) == ATTEMPTS
+
+
+def test_a_rate_limit_is_waited_for_longer_than_a_fault_and_other_faults_are_counted_apart(serve):
+    limited, broken = (429, "slow down", {}), (500, "", {})
+    server = serve(*[limited] * (RATE_LIMITED_ATTEMPTS - 1), *[broken] * (ATTEMPTS - 1))
+    (answer,) = answers(backend(server, pause=0), [request()]).values()
+    assert answer.text == "answer to prompt 0"
+    server = serve(*[limited] * 99)
+    with pytest.raises(InfrastructureError, match=f"no answer in {RATE_LIMITED_ATTEMPTS} attempts: status 429"):
+        answers(backend(server, pause=0), [request()])
+    assert len(server.seen) == RATE_LIMITED_ATTEMPTS
+
+
+def test_an_account_without_credit_is_not_waited_for(serve):
+    server = serve((429, '{"error": {"code": "insufficient_quota"}}', {}))
+    with pytest.raises(UserError, match="quota"):
+        answers(backend(server), [request()])
+    assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "paused"),
+    [
+        ("7", 7), ("240", 240), ("86400", 600), ("Sat, 21 Nov 2026 12:02:00 GMT", 120), ("-1", 1), ("soon", 1),
+        ("Sat, 21 Nov 2026 11:00:00 GMT", 1), ("nan", 1), ("Mon, 99 Nov 2026 12:00:00 GMT", 1),
+    ],
+)  # fmt: skip
+def test_a_server_that_says_when_is_asked_again_then(serve, monkeypatch, asked, paused):
+    noon, pauses = 1795262400.0, []  # 2026-11-21 12:00:00 UTC
+    monkeypatch.setattr(endpoint, "time", SimpleNamespace(time=lambda: noon, sleep=pauses.append))
+    answers(backend(serve((429, "", {"Retry-After": asked})), pause=1), [request()])
+    assert pauses == [paused]
 
 
 def test_a_server_that_is_not_there(serve):

@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from email.utils import parsedate_to_datetime
 
 import httpx
 
@@ -19,10 +20,14 @@ from selfalign.errors import InfrastructureError, UserError
 logger = logging.getLogger(__name__)
 
 ATTEMPTS = 7
-LONGEST_PAUSE = 60.0  # seconds between two attempts
+RATE_LIMITED_ATTEMPTS = 30
+"""At a request that is answered by 429: a server at its limit works, so it is waited for longer, about 25 minutes."""
+LONGEST_PAUSE = 60.0  # seconds between two attempts, where the server names no time
+LONGEST_WAIT = 600.0  # seconds, where it does
 logging.getLogger("httpx").setLevel(logging.WARNING)  # it writes a line a request
 
 RETRIED = {408, 409, 425, 429}  # and 5xx
+NO_CREDIT = "insufficient_quota"  # in a 429 that no waiting mends
 TOO_LONG = ("context length", "maximum model length", "maximum context", "prompt is too long", "max_model_len")
 FILTERED = ("content_filter", "content filter", "content_policy", "content policy", "content management policy")
 """What a server says of a prompt that its filter refuses; such a status 400 is of one row, not of the config."""
@@ -86,28 +91,33 @@ class EndpointBackend:
             "seed": sampling.seed,
             **({"stop": list(sampling.stop)} if sampling.stop or not self._chat else {}),
         }
-        for attempt in range(ATTEMPTS):
+        limited = troubled = 0
+        while limited < RATE_LIMITED_ATTEMPTS and troubled < ATTEMPTS:
+            status = None
             try:
                 response = self._client.post(self._url, json=body)
             except httpx.HTTPError as error:
-                problem, pause = f"{type(error).__name__}: {error}", 0.0
+                problem, asked = f"{type(error).__name__}: {error}", 0.0
             else:
+                status = response.status_code
                 if response.is_success:
                     completion = self._read(response)
                     if completion:
                         return completion
-                    problem = f"status {response.status_code} with an answer that is not a completion"
-                elif response.status_code in RETRIED or response.status_code >= 500:
-                    problem = f"status {response.status_code}"
+                    problem = f"status {status} with an answer that is not a completion"
+                elif (status in RETRIED and NO_CREDIT not in response.text) or status >= 500:
+                    problem = f"status {status}"
                 else:
                     return self._refused(response)
-                pause = _seconds(response.headers.get("retry-after"))
-            if attempt + 1 < ATTEMPTS:
-                pause = min(LONGEST_PAUSE, max(pause, self._pause * 2**attempt))
+                asked = _seconds(response.headers.get("retry-after"))
+            limited, troubled = limited + (status == 429), troubled + (status != 429)
+            if limited < RATE_LIMITED_ATTEMPTS and troubled < ATTEMPTS:
+                own = min(LONGEST_PAUSE, self._pause * 2 ** (limited + troubled - 1))
+                pause = min(LONGEST_WAIT, max(asked, own))
                 logger.warning("%s: %s; again in %.1f s", self._url, self._clean(problem), pause)
                 time.sleep(pause)
         raise InfrastructureError(
-            f"the model server gave no answer in {ATTEMPTS} attempts: {self._clean(problem)}",
+            f"the model server gave no answer in {limited + troubled} attempts: {self._clean(problem)}",
             where=f"{self._where}, {self._url}",
             fix="see to the server, then run again: finished rows are in the journal and not asked for twice",
         )
@@ -158,7 +168,11 @@ class EndpointBackend:
             return Completion("", PROMPT_TOO_LONG)
         if response.status_code == 400 and any(words in said for words in FILTERED):
             return Completion("", "content_filter")
-        fixes = {401: "check the key in the variable that key_env names", 403: "check the key's rights"}
+        fixes = {
+            401: "check the key in the variable that key_env names",
+            403: "check the key's rights",
+            429: "see to the account's quota",
+        }
         raise UserError(
             f"the model server refused a request with status {response.status_code}: {text}",
             where=f"{self._where}, {self._url}",
@@ -189,8 +203,12 @@ def _key(variable: str | None, where: str) -> str:
 
 
 def _seconds(header: str | None) -> float:
-    """Value of a Retry-After header that gives seconds; 0 for none and for dates."""
+    """What a Retry-After header asks for: seconds, or those up to a date; 0 for none and for what is neither."""
     try:
         return max(0.0, float(header or 0))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(header or "").timestamp() - time.time())
     except ValueError:
         return 0.0
