@@ -148,8 +148,23 @@ def test_seeds_are_what_was_found_what_is_said_or_the_limit(tmp_path):
     assert planned(config, tmp_path, seeds=4).seeds == 4
     write(tmp_path / "results" / "seeds" / "seeds.counts.json", kept=3, rejected={"over_limit": 2})
     assert planned(config, tmp_path).seeds == 5
+    assert any("seeds: 5, as an earlier run" in note for note in planned(config, tmp_path).notes)
     del config["seeds"]["limit"]
     assert planned(config, tmp_path / "none").seeds == 10_000
+
+
+def test_seeds_that_another_study_found_in_this_folder_are_not_taken_for_this_ones(tmp_path):
+    other, config = preset("smoke"), preset("paper/table1")
+    write(tmp_path / "results" / "seeds" / "seeds.counts.json", kept=703, rejected={})
+    manifest = tmp_path / "results" / "run" / "config.yaml"
+    manifest.parent.mkdir()
+    manifest.write_text(yaml.safe_dump(resolve_config(copy.deepcopy(other))))
+    fresh, here = planned(config, tmp_path / "none"), planned(config, tmp_path)
+    assert here.seeds == fresh.seeds != 703 and here.gpu_hours == fresh.gpu_hours
+    assert any("the 703 that an earlier run in this folder found are not used" in note for note in here.notes)
+    changed = copy.deepcopy(other)
+    changed["seeds"] |= {"shards": 1, "limit": 900}
+    assert planned(changed, tmp_path).seeds == 703, "shards and limit don't change what is found"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 from collections import Counter
 from pathlib import Path
 
+import yaml
+
 from selfalign.io import read_json
 from selfalign.plan.assumptions import GENERATION, Assumptions
 
@@ -71,6 +73,17 @@ def summed(folder: Path, pattern: str) -> Counter:
     for path in folder.glob(pattern):
         total.update({key: value for key, value in read_json(path).items() if isinstance(value, int | float)})
     return total
+
+
+def same_seeds(results: Path, seeds: dict) -> bool:
+    """Whether the earlier run looked for seeds as `seeds` of a resolved config says: shards and limit apart, which don't
+    change what is found. True where it left no config."""
+    path = results / "run" / "config.yaml"
+    if not path.is_file():
+        return True
+    earlier = yaml.safe_load(path.read_text(encoding="utf-8"))["seeds"]
+    keys = (earlier.keys() | seeds.keys()) - {"shards", "limit"}
+    return all(earlier.get(key) == seeds.get(key) for key in keys)
 
 
 def seeds_found(results: Path) -> int | None:

@@ -7,7 +7,7 @@ from selfalign.backends import engine_gpus
 from selfalign.candidates import candidates, model_of
 from selfalign.methods import layout
 from selfalign.plan.assumptions import BYTES, Assumptions, billions, defaults
-from selfalign.plan.measured import seeds_found, weight_bytes, with_generation, with_pairs, with_training
+from selfalign.plan.measured import same_seeds, seeds_found, weight_bytes, with_generation, with_pairs, with_training
 from selfalign.plan.shards import Advice, advise_shards
 from selfalign.plan.stages import (
     LOCAL_RULES,
@@ -82,6 +82,14 @@ class Planner:
 
     def _seeds(self, given: int | None) -> int:
         limit, found = self.config["seeds"]["limit"], seeds_found(self.folder / "results")
+        if found is not None and given is None:
+            if same_seeds(self.folder / "results", self.config["seeds"]):
+                self.plan.notes.append(f"seeds: {found:,}, as an earlier run in this folder found")
+            else:
+                self.plan.notes.append(
+                    f"seeds: the {found:,} that an earlier run in this folder found are not used, its `seeds` are other ones"
+                )
+                found = None
         if given is None and found is None:
             word = "seeds.limit is reached" if limit else f"{SEEDS_WITHOUT_LIMIT} seeds, since there is no limit"
             self.plan.notes.append(f"assumed: {word} (--seeds N says otherwise)")
