@@ -14,12 +14,14 @@ MINIMUM_REQUESTS = 16
 
 def with_generation(found: Assumptions, folder: Path) -> Assumptions:
     """The assumptions of a generator with what `results/generators/NAME` tells of it: speed, tokens, yields."""
-    tokens, kept = dict(found.tokens), dict(found.kept)
+    tokens, prompts, kept = dict(found.tokens), dict(found.prompt_tokens), dict(found.kept)
     total: Counter[str] = Counter()
     for stage in GENERATION[:4]:
         usage = summed(folder, f"{stage}/*.usage.json")
         if usage["made"] >= MINIMUM_REQUESTS:
             tokens[stage] = usage["output_tokens"] / usage["made"]
+            if usage["prompt_tokens"]:
+                prompts[stage] = usage["prompt_tokens"] / usage["made"]
             total += usage
         counts = summed(folder, f"{stage}/*.counts.json")
         if counts["in"]:
@@ -28,7 +30,7 @@ def with_generation(found: Assumptions, folder: Path) -> Assumptions:
     if unique["in"]:
         kept["unique_tasks"] = unique["kept"] / unique["in"]
     if tokens != found.tokens:
-        found = found.with_measured("tokens", tokens)
+        found = found.with_measured("tokens", tokens).with_measured("prompt_tokens", prompts)
     if kept != found.kept:
         found = found.with_measured("kept", kept)
     if total["output_tokens"] and total["seconds"]:
