@@ -97,9 +97,9 @@ def base_model(candidate):
 
 
 def serving(name):
-    """What the engine needs to know of a model entry; where its weights came from is in its manifest."""
+    """What the engine needs to know of a model entry; where its weights came from is in its manifest, its price in the plan."""
     entry = config["models"][base_model(name)]
-    return {"name": name, **{key: value for key, value in entry.items() if key not in ("sources", "digest")}}
+    return {"name": name, **{key: value for key, value in entry.items() if key not in ("sources", "digest", "price")}}
 
 
 def serving_gpus(name):

@@ -7,6 +7,7 @@ REQUIRED: models, checkpoints, the sandbox image. OUTPUT: results/evaluation/{ca
 rule fetch_benchmark:
     output:
         problems="resources/benchmarks/{benchmark}.jsonl",
+        about="resources/benchmarks/{benchmark}.source.json",
     log:
         "results/run/logs/fetch_benchmark/{benchmark}.log",
     conda:
@@ -56,6 +57,7 @@ rule generate_completions:
 rule score_completions:
     input:
         problems=rules.fetch_benchmark.output.problems,
+        about=rules.fetch_benchmark.output.about,
         completions=completion_shards,
         image=scoring_image,
         baseline=baseline_result,

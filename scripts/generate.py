@@ -29,7 +29,7 @@ from selfalign.rows import digest
 from selfalign.stage import StageWriter, funnel
 from selfalign.stages import Prompt, Stage, open_stage
 from selfalign.stages.parsing import Rejected
-from selfalign.usage import Progress, Usage
+from selfalign.usage import Progress, Usage, differ
 
 logger = logging.getLogger("selfalign.generate")
 
@@ -164,7 +164,7 @@ def main(
         if not job.keys:
             logger.info("first prompt:\n%s", request.prompt)
         job.keys[index, request.sample] = request.key
-    spent = Usage(requests=len(job.keys), engine=model["engine"])
+    spent = Usage(model=model["name"], requests=len(job.keys), engine=model["engine"])
     wanted = set(job.keys.values())
     with Journal(journal, writer, [job.stage.seed_id(row) for row in job.rows]) as store:
         results = store.load(wanted | {too_long_key(key, model["context"]) for key in wanted})
@@ -176,7 +176,7 @@ def main(
                 check_gpus(gpus, folder)
             results |= generate(job, set(results), model, folder, store, spent, open_engine)
     spent.versions = dict(sorted(Counter(results[key]["engine_version"] for key in wanted).items()))
-    if len(spent.versions) > 1:
+    if differ(spent.versions):
         told = ", ".join(f"{version}: {number}" for version, number in spent.versions.items())
         logger.warning("answers by %d versions of what serves %s: %s", len(spent.versions), model["name"], told)
     with StageWriter(asking.role, kept=kept, rejected=rejected, counts=counts, allow_empty=not job.rows) as out:

@@ -10,7 +10,7 @@ from selfalign.errors import UserError
 from selfalign.io import read_json, read_jsonl, write_json
 from selfalign.sandbox import Limits, Sandbox
 from selfalign.sandbox.engines import harness_version
-from selfalign.statistics import compare_paired, mean_interval, pass_at_k, wilson
+from selfalign.statistics import compare_paired, pass_at_k, score_interval
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +29,7 @@ def main(
     output: str,
     candidate: str = "",
     baseline: str | None = None,
+    about: str | None = None,
 ) -> None:
     """Writes the result of one evaluation.
 
@@ -44,6 +45,7 @@ def main(
         output: JSON file.
         candidate: name of what is evaluated.
         baseline: result file of the model to compare with, on the same problems.
+        about: what the problems were read from, see `scripts/fetch_benchmark.py`.
     """
     rows = list(read_jsonl(problems))
     asked = rows[:limit]
@@ -71,6 +73,7 @@ def main(
         **benchmark.figures(jobs, outcomes),
         **unsolvable,
         "versions": {
+            "problems": read_json(about) if about else None,
             "scorer": benchmark.scorer(packages),
             "sandbox_image": read_json(image)["digest"],
             "sandbox_engine": used,
@@ -208,11 +211,7 @@ def scores(counts: list[tuple[int, int]]) -> dict:
     estimates = {
         str(k): sum(pass_at_k(total, correct, k) for correct, total in counts) / len(counts) for k in KS if k <= samples
     }
-    if samples == 1:
-        interval, method = wilson(sum(correct for correct, _ in counts), len(counts)), "Wilson, over problems"
-    else:
-        interval = mean_interval([correct / total for correct, total in counts])
-        method = "normal, over problems' mean scores"
+    interval, method = score_interval([correct / total for correct, total in counts])
     return {
         "correct": sum(correct for correct, _ in counts),
         "pass_at_1": estimates["1"],
@@ -234,6 +233,7 @@ if "snakemake" in globals():
         snakemake,
         problems=snakemake.input.problems,
         completions=list(snakemake.input.completions),
+        about=snakemake.input.about,
         image=snakemake.input.image,
         baseline=snakemake.input.get("baseline") or None,
         limits=snakemake.params.limits,

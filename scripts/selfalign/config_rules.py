@@ -88,6 +88,13 @@ def models_are_served(config: dict) -> Iterator[str]:
             yield f"models.{name}.sources is empty: a path, a hub repository or a mirror is wanted"
         if model["engine"] == "endpoint" and not model["endpoint"]:
             yield f"models.{name}.endpoint is missing: engine `endpoint` wants a url and a model"
+        elif (
+            model["engine"] == "endpoint" and model["endpoint"]["api"] != "chat" and model["chat_template"] == "native"
+        ):
+            yield (
+                f"models.{name}.chat_template is native, but an endpoint brings no tokenizer: set endpoint.api: chat, so that the "
+                "server uses its own, or chat_template: instruction"
+            )
     for name, checkpoint in config["checkpoints"].items():
         model = config["models"].get(checkpoint["model"])
         if model and model["engine"] == "endpoint":

@@ -1,7 +1,7 @@
 """Scores with their uncertainty, and the paired comparison of two models on the same problems."""
 
 from collections.abc import Mapping, Sequence
-from math import comb, sqrt
+from math import comb, gcd, sqrt
 
 import numpy
 
@@ -42,6 +42,18 @@ def mean_interval(values: Sequence[float], z: float = Z95) -> tuple[float, float
     return max(0.0, mean - error), min(1.0, mean + error)
 
 
+def score_interval(means: Sequence[float]) -> tuple[tuple[float, float], str]:
+    """95 % interval of a score over problems, and the method in words.
+
+    Args:
+        means: each problem's mean score, over samples and repeats; where all are 0 or 1, a normal interval of scores at
+            the end of the scale would have no width, and Wilson's has one.
+    """
+    if all(value in (0, 1) for value in means):
+        return wilson(round(sum(means)), len(means)), "Wilson, over problems"
+    return mean_interval(means), "normal, over problems' mean scores"
+
+
 def mcnemar_exact(gained: int, lost: int) -> float:
     """Two-sided exact p-value of McNemar's test: the discordant pairs against a fair coin.
 
@@ -77,6 +89,27 @@ def paired_bootstrap(differences: Sequence[float], resamples: int = 10_000, shar
         means[start : start + part] = values[generator.integers(0, values.size, (part, values.size))].mean(axis=1)
     low, high = numpy.quantile(means, ((1 - share) / 2, (1 + share) / 2))
     return float(low), float(high)
+
+
+def sign_flip_exact(differences: Sequence[int]) -> float:
+    """Two-sided exact p-value of paired differences, by flipping the sign of each (R. A. Fisher 1935).
+
+    For right answers of several samples or repeats, which are no independent problems: a problem's are flipped together.
+    Where all differences are -1, 0 or 1, this is McNemar's exact test.
+
+    Args:
+        differences: by problem, in right answers.
+    """
+    observed, weights = abs(sum(differences)), [abs(value) for value in differences if value]
+    unit = gcd(*weights) or 1
+    chances = numpy.ones(1)  # of the sum of the positive ones among the problems so far
+    for weight in weights:
+        grown = numpy.zeros(len(chances) + weight // unit)
+        grown[: len(chances)] += chances / 2
+        grown[-len(chances) :] += chances / 2
+        chances = grown
+    sums = unit * abs(2 * numpy.arange(len(chances)) - (len(chances) - 1))
+    return min(1.0, float(chances[sums >= observed].sum()))
 
 
 def holm(values: Sequence[float]) -> list[float]:

@@ -4,7 +4,7 @@ import logging
 import time
 from dataclasses import dataclass, field
 
-from selfalign.backends import PROMPT_TOO_LONG, Completion
+from selfalign.backends import PROMPT_TOO_LONG, UNKNOWN, Completion
 
 logger = logging.getLogger("selfalign.generate")
 
@@ -15,6 +15,7 @@ PROGRESS_SECONDS = 30.0
 class Usage:
     """What a shard's generation cost; becomes the usage file."""
 
+    model: str = ""
     requests: int = 0
     reused: int = 0
     made: int = 0
@@ -36,6 +37,11 @@ class Usage:
     @property
     def tokens_per_second(self) -> float:
         return self.output_tokens / self.seconds if self.seconds else 0.0
+
+
+def differ(versions: dict[str, int]) -> bool:
+    """Whether answers (their number by version) were made by more than one version, as far as is known."""
+    return len(versions.keys() - {UNKNOWN}) > 1
 
 
 class Progress:

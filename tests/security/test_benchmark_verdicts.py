@@ -382,7 +382,7 @@ def test_from_the_file_to_the_result(tmp_path, sandbox_image):
         source, rows, answers, result = (tmp_path / f"{kind}.{name}" for name in ("json", "rows", "answers", "result"))
         source.write_text(json.dumps(records))
         spec = {"kind": kind, "variant": variant, "problems": len(records), "source": {"path": str(source)}}
-        fetch_benchmark.main(kind, spec, str(rows))
+        fetch_benchmark.main(kind, spec, str(rows), f"{rows}.source.json")
         answer = {"sample": 0, "truncated": False}
         write_jsonl(
             answers,

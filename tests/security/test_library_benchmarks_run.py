@@ -17,7 +17,7 @@ def result(folder: Path, image: Path, kind: str, found: list[dict], answers: lis
     """The result file for one answer to each record."""
     source = records.write_jsonl(folder / "source.jsonl", found)
     spec = {"kind": kind, "problems": len(found), "source": {"path": str(source)}, **spec}
-    fetch_benchmark.main("b", spec, str(folder / "b.jsonl"))
+    fetch_benchmark.main("b", spec, str(folder / "b.jsonl"), str(folder / "b.source.json"))
     benchmark = open_benchmark(kind)
     rows = list(read_jsonl(folder / "b.jsonl"))
     completions = [

@@ -79,6 +79,8 @@ def table(config, *scores, generators=(), datasets=(), usage=(), trainings=()):
 def test_an_arm_says_what_it_was_made_of_and_what_it_cost(config):
     usage = [
         {"owner": "self-align", "stage": "tasks", "output_tokens": 5, "gpu_seconds": 3600},
+        {"owner": "self-align", "stage": "responses", "output_tokens": 1000, "gpu_seconds": 7200},
+        {"owner": "self-align", "stage": "verdicts", "output_tokens": 0, "gpu_seconds": 0},
         {"owner": "taught", "stage": "responses", "output_tokens": 7, "gpu_seconds": 3600},
         {"owner": "taught", "stage": "tests", "output_tokens": 100, "gpu_seconds": 3600},
     ]
@@ -90,12 +92,28 @@ def test_an_arm_says_what_it_was_made_of_and_what_it_cost(config):
     )  # fmt: skip
     rows = {row["arm"]: row for row in found["rows"]}
     assert rows["tuned"]["own_data"] and rows["tuned"]["pass_share"] == 0.25 and rows["tuned"]["pairs"] == 8
-    assert rows["tuned"]["output_tokens"] == 5 and rows["tuned"]["gpu_hours"] == 1
+    assert rows["tuned"]["output_tokens"] == 1005 and rows["tuned"]["gpu_hours"] == 3
     taught = rows["taught-tuned"]
     assert taught["may_forbid_training"] == ["teacher"] and not taught["own_data"] and not taught["filtered"]
-    assert taught["output_tokens"] == 12, "the other generator's tasks are part of the cost, unused tests are not"
+    assert taught["output_tokens"] == 12, (
+        "the other generator's tasks are part of the cost; its answers, unused tests are not"
+    )
+    assert taught["gpu_hours"] == 2
     assert taught["pass_share"] is None and rows["chat"]["dataset"] is None
     assert [row["arm"] for row in found["rows"]][-1] == "chat", "models come after the arms"
+
+
+def test_a_dataset_of_both_generators_pays_for_both_and_for_no_work_twice(config):
+    config["datasets"]["published"] = {"generators": ["self-align", "taught"], "policy": "unfiltered"}
+    usage = [
+        {"owner": owner, "stage": stage, "output_tokens": tokens}
+        for owner, stage, tokens in (
+            ("self-align", "concepts", 1), ("self-align", "tasks", 2), ("self-align", "responses", 4),
+            ("taught", "responses", 8), ("taught", "tests", 16),
+        )
+    ]  # fmt: skip
+    found = {row["arm"]: row for row in table(config, result("taught-tuned", ()), usage=usage)["rows"]}
+    assert found["taught-tuned"]["output_tokens"] == 15
 
 
 def test_the_gpu_hours_of_training_are_those_of_all_repeats(config):
@@ -147,6 +165,26 @@ def test_differences_are_corrected_and_called_real_only_when_they_are(config):
     assert by_arms["chat", "tuned"]["real"] and by_arms["chat", "tuned"]["difference"] == 1
     assert not by_arms["taught-tuned", "tuned"]["real"]
     assert [row["p_holm"] for row in found] == holm([row["p_value"] for row in found])
+
+
+def test_repeats_and_samples_are_in_the_test_and_mcnemars_stays_beside_it(config):
+    # The first runs are alike; the other two of `tuned` solve every problem but the first, as chat never does.
+    tuned = [
+        result(f"tuned{mark}", solved)
+        for mark, solved in (("", ()), *((f"{REPEAT_MARK}{n}", range(1, 20)) for n in (2, 3)))
+    ]
+    (row,) = table(config, *tuned, result("chat", ()))["comparisons"]
+    assert row["difference"] == pytest.approx(19 * 2 / 3 / 20)
+    assert row["p_mcnemar"] == 1 and (row["gained"], row["lost"]) == (0, 0)
+    assert row["p_value"] == pytest.approx(2 / 2**19) and row["real"]
+    sampled = result("tuned", ())
+    for item in sampled["per_problem"][1:]:
+        item |= {"samples": 10, "correct": 4}
+    sampled["per_problem"][0]["samples"] = 10
+    (row,) = table(config, sampled, result("chat", ()))["comparisons"]
+    assert row["p_value"] == pytest.approx(2 / 2**19) and row["p_mcnemar"] == 1
+    (row,) = table(config, result("tuned", range(9)), result("chat", range(1)))["comparisons"]
+    assert row["p_value"] == pytest.approx(row["p_mcnemar"]) == 2 / 2**8
 
 
 def test_corrected_p_values_are_holms():

@@ -10,8 +10,16 @@ import pytest
 from generation import MODEL, prompts_folder, tasks
 from model_server import Server
 
-from selfalign.backends import PROMPT_TOO_LONG, Request, Sampling, open_backend, request_key, serving_identity
-from selfalign.backends.endpoint import ATTEMPTS, EndpointBackend
+from selfalign.backends import (
+    PROMPT_TOO_LONG,
+    Request,
+    Sampling,
+    endpoint,
+    open_backend,
+    request_key,
+    serving_identity,
+)
+from selfalign.backends.endpoint import ATTEMPTS, RATE_LIMITED_ATTEMPTS, EndpointBackend
 from selfalign.errors import InfrastructureError, UserError
 from selfalign.stages import open_stage
 
@@ -23,8 +31,8 @@ def request(number: int = 0, prompt: str = "", **sampling) -> Request:
     return Request(str(number), "row", prompt or f"prompt {number}", "", SAMPLING, 0)
 
 
-def backend(server: Server, **endpoint) -> EndpointBackend:
-    spec = {
+def backend(server: Server, pause: float = 0.001, **spec) -> EndpointBackend:
+    usual = {
         "url": server.url,
         "model": "small",
         "key_env": None,
@@ -32,7 +40,7 @@ def backend(server: Server, **endpoint) -> EndpointBackend:
         "timeout_seconds": 30,
         "revision": "",
     }
-    return EndpointBackend({**MODEL, "engine": "endpoint", "endpoint": {**spec, **endpoint}}, pause=0.001)
+    return EndpointBackend({**MODEL, "engine": "endpoint", "endpoint": {**usual, **spec}}, pause)
 
 
 def served_by(model: str, fingerprint: str | None) -> tuple:
@@ -139,6 +147,38 @@ def test_lasting_trouble_is_the_machines_fault_and_names_server_and_status(serve
     assert len(server.seen) == ATTEMPTS
 
 
+def test_a_rate_limit_is_waited_for_longer_than_a_fault_and_other_faults_are_counted_apart(serve):
+    limited, broken = (429, "slow down", {}), (500, "", {})
+    server = serve(*[limited] * (RATE_LIMITED_ATTEMPTS - 1), *[broken] * (ATTEMPTS - 1))
+    (answer,) = answers(backend(server, pause=0), [request()]).values()
+    assert answer.text == "answer to prompt 0"
+    server = serve(*[limited] * 99)
+    with pytest.raises(InfrastructureError, match=f"no answer in {RATE_LIMITED_ATTEMPTS} attempts: status 429"):
+        answers(backend(server, pause=0), [request()])
+    assert len(server.seen) == RATE_LIMITED_ATTEMPTS
+
+
+def test_an_account_without_credit_is_not_waited_for(serve):
+    server = serve((429, '{"error": {"code": "insufficient_quota"}}', {}))
+    with pytest.raises(UserError, match="quota"):
+        answers(backend(server), [request()])
+    assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "paused"),
+    [
+        ("7", 7), ("240", 240), ("86400", 600), ("Sat, 21 Nov 2026 12:02:00 GMT", 120), ("-1", 1), ("soon", 1),
+        ("Sat, 21 Nov 2026 11:00:00 GMT", 1), ("nan", 1), ("Mon, 99 Nov 2026 12:00:00 GMT", 1),
+    ],
+)  # fmt: skip
+def test_a_server_that_says_when_is_asked_again_then(serve, monkeypatch, asked, paused):
+    noon, pauses = 1795262400.0, []  # 2026-11-21 12:00:00 UTC
+    monkeypatch.setattr(endpoint, "time", SimpleNamespace(time=lambda: noon, sleep=pauses.append))
+    answers(backend(serve((429, "", {"Retry-After": asked})), pause=1), [request()])
+    assert pauses == [paused]
+
+
 def test_a_server_that_is_not_there(serve):
     server = serve()
     server.http.server_close()
@@ -155,6 +195,30 @@ def test_a_wrong_key_is_told_without_the_key(serve, monkeypatch, caplog):
     assert server.seen[0][2]["Authorization"] == f"Bearer {KEY}"
     assert KEY not in str(error.value) + repr(error.value) + caplog.text
     assert "OUR_KEY" in str(error.value) or "key_env" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "key", ["sk-first\nsk-second", "sk-first\rsk-second", "sk-a second", "sk-schl\u00fcssel", "sk-a\x7fkey"]
+)
+def test_a_key_that_no_header_can_carry_is_told_before_anything_is_sent_and_without_it(serve, monkeypatch, caplog, key):
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setenv("OUR_KEY", key)
+    server = serve()
+    with pytest.raises(UserError, match="OUR_KEY holds no key") as error:
+        backend(server, key_env="OUR_KEY")
+    said = str(error.value) + repr(error.value) + caplog.text
+    assert not any(part in said for part in ("sk-", "second", "schl"))
+    assert not server.seen
+
+
+def test_a_key_in_any_spelling_and_on_any_cut_is_cleaned_from_what_a_server_echoes(serve, monkeypatch, caplog):
+    key = 'sk-"quoted"\\back'
+    monkeypatch.setenv("OUR_KEY", key)
+    server = serve((401, json.dumps({"error": f"wrong key {key}"}), {}), (401, "x" * 490 + key, {}))
+    for _ in range(2):
+        with pytest.raises(UserError, match="status 401") as error:
+            answers(backend(server, key_env="OUR_KEY"), [request()])
+        assert "quoted" not in str(error.value) + caplog.text and "sk-" not in str(error.value)
 
 
 def test_a_missing_key_names_the_variable(serve, monkeypatch):
@@ -174,6 +238,21 @@ def test_a_prompt_beyond_the_servers_window_is_an_answer_of_its_own(serve):
     message = "This model's maximum context length is 2048 tokens. However, you requested 4000 tokens"
     (answer,) = answers(backend(serve((400, message, {}))), [request()]).values()
     assert (answer.finish_reason, answer.text) == (PROMPT_TOO_LONG, "")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        '{"error": {"code": "content_filter", "message": "filtered"}}',
+        "Your request was rejected: content_policy_violation",
+        "x" * 600 + " triggering the content management policy.",
+    ],
+)
+def test_a_prompt_that_the_servers_filter_refuses_is_an_answer_of_its_own(serve, message):
+    server = serve((400, message, {}))
+    found = answers(backend(server, concurrency=1), [request(0), request(1)])
+    assert (found["0"].finish_reason, found["0"].text) == ("content_filter", "")
+    assert found["1"].text == "answer to prompt 1" and len(server.seen) == 2
 
 
 def test_one_bad_request_ends_the_stream_and_leaves_no_thread_waiting(serve):
@@ -253,12 +332,13 @@ def test_a_chat_server_gets_a_message_and_a_refusal_is_seen():
     assert engine._url.endswith("/v1/chat/completions")
     assert engine._question("do it") == {"messages": [{"role": "user", "content": "do it"}]}
 
-    def read(message):
-        return engine._read(httpx.Response(200, json={"choices": [{"message": message, "finish_reason": "stop"}]}))
+    def read(message, finish_reason="stop"):
+        choice = {"message": message, "finish_reason": finish_reason}
+        return engine._read(httpx.Response(200, json={"choices": [choice]}))
 
     assert read({"content": "done"}).text == "done"
     refused = read({"content": None, "refusal": "I will not."})
     assert (refused.text, refused.finish_reason) == ("I will not.", "content_filter")
-    assert read({"content": None}) is None
+    assert read({"content": None}, finish_reason=None) is None
     plain = serving_identity({**MODEL, "engine": "endpoint"}, "r")
     assert serving_identity({**MODEL, "engine": "endpoint", "endpoint": {"api": "chat"}}, "r") != plain

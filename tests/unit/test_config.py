@@ -108,6 +108,23 @@ def test_rules_that_span_keys(config, key, value, expected):
     assert expected in problems(config, **{key.format(**names(config)): value})
 
 
+@pytest.mark.parametrize(
+    ("api", "template", "wrong"),
+    [("completions", "native", True), ("completions", "instruction", False), ("chat", "native", False)],
+)
+def test_a_completion_server_has_no_template_of_its_own(config, api, template, wrong):
+    entry = {
+        "engine": "endpoint",
+        "chat_template": template,
+        "endpoint": {"url": "http://x/v1", "model": "m", "api": api},
+    }
+    config["models"]["served"] = entry
+    if wrong:
+        assert r"models.served.chat_template is native" in problems(config)
+    else:
+        resolve_config(config)
+
+
 def test_a_checkpoint_must_not_be_called_like_a_model(config):
     name = names(config)
     entry = config["checkpoints"][name["checkpoints"]]

@@ -32,7 +32,7 @@ def test_file_and_lenders_are_fetched_from_their_sources(tmp_path: Path):
     main = records.write_parquet(tmp_path / "p.parquet", [records.evalperf()])
     tests = records.write_jsonl(tmp_path / "t.jsonl", [records.evalplus()])
     spec = {"kind": "evalperf", "problems": 1, "source": {"path": str(main)}, "tests": [{"path": str(tests)}]}
-    fetch_benchmark.main("b", spec, str(tmp_path / "b.jsonl"))
+    fetch_benchmark.main("b", spec, str(tmp_path / "b.jsonl"), str(tmp_path / "b.source.json"))
     assert [row["task_id"] for row in read_jsonl(tmp_path / "b.jsonl")] == ["HumanEval/900"]
 
 

@@ -10,9 +10,10 @@ import pytest
 from pyarrow import parquet
 
 import fetch_benchmark
-from selfalign.benchmarks import sources
+from selfalign.benchmarks import BENCHMARKS, sources
+from selfalign.benchmarks.base import open_benchmark
 from selfalign.errors import InfrastructureError, UserError
-from selfalign.io import read_jsonl
+from selfalign.io import read_json, read_jsonl
 
 HUMANEVAL = [
     {"task_id": f"HumanEval/{n}", "prompt": f"def f{n}(x):\n", "entry_point": f"f{n}", "canonical_solution": "    return x\n",
@@ -33,7 +34,8 @@ def write(path, rows, packed=True):
 
 def fetch(tmp_path, source, kind="humaneval", problems=3):
     out = tmp_path / "out" / "b.jsonl"
-    fetch_benchmark.main("b", {"kind": kind, "source": source, "problems": problems}, str(out))
+    spec = {"kind": kind, "source": source, "problems": problems}
+    fetch_benchmark.main("b", spec, str(out), str(tmp_path / "out" / "b.source.json"))
     return list(read_jsonl(out))
 
 
@@ -55,6 +57,54 @@ def test_the_number_of_problems_is_the_benchmarks_own(tmp_path):
     with pytest.raises(UserError, match="164 problems, the file 3"):
         fetch(tmp_path, write(tmp_path / "h", HUMANEVAL), problems=None)
     assert not (tmp_path / "out" / "b.jsonl").exists()
+
+
+def whole_plus(change=None):
+    """A file of 164 problems in EvalPlus's format, as any of its releases is."""
+    rows = [
+        {**HUMANEVAL[0], "task_id": f"HumanEval/{n}", "base_input": [[1]], "plus_input": [[2], [3]], "atol": 0}
+        for n in range(164)
+    ]
+    for row in rows:
+        row.update(change(row) if change else {})
+    return rows
+
+
+def test_another_release_of_a_benchmark_is_refused_unless_its_hash_is_named(tmp_path, monkeypatch):
+    whole = write(tmp_path / "whole.gz", whole_plus())
+    known = hashlib.sha256(gzip.decompress((tmp_path / "whole.gz").read_bytes())).hexdigest()
+    monkeypatch.setattr(type(open_benchmark("humaneval-plus")), "releases", {known: "v9"})
+    unnamed = {"path": whole["path"], "sha256": None}
+    assert len(fetch(tmp_path, unnamed, "humaneval-plus", None)) == 164
+    about = tmp_path / "out" / "b.source.json"
+    assert read_json(about) == {"source": whole["path"], "sha256": known, "release": "v9"}
+    cut = write(tmp_path / "mini", whole_plus(lambda row: {"plus_input": row["plus_input"][:1]}), packed=False)
+    with pytest.raises(UserError, match=r"none of humaneval-plus's releases .*: v9"):
+        fetch(tmp_path, {**cut, "sha256": None}, "humaneval-plus", None)
+    assert len(fetch(tmp_path, cut, "humaneval-plus", None)) == 164
+    assert read_json(about) == {"source": cut["path"], "sha256": cut["sha256"], "release": None}
+
+
+def test_known_releases_are_those_that_the_documentation_names(root):
+    text = (root / "docs" / "benchmarks.md").read_text()
+    for benchmark in BENCHMARKS.values():
+        for digest, name in benchmark.releases.items():
+            assert f"| {name} | `{digest}` |" in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "ids"),
+    [
+        ("humaneval", ("HumanEval/164", "HumanEval/01", "Mbpp/2", "HumanEval/1x")),
+        ("humaneval-plus", ("EvoEval/1",)),
+        ("mbpp-plus", ("HumanEval/2", "2")),
+    ],
+)
+def test_task_ids_of_another_benchmark_are_refused(tmp_path, kind, ids):
+    for task in ids:
+        record = {**HUMANEVAL[0], **PLUS[0], "task_id": task}
+        with pytest.raises(UserError, match=rf"line 1 is not in {kind}'s own format: ValueError: the task id '{task}'"):
+            fetch(tmp_path, write(tmp_path / "h", [record]), kind, 1)
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def test_a_row_of_bigcodebench(variant, text):
 def test_bigcodebench_comes_as_parquet(tmp_path: Path):
     path = records.write_parquet(tmp_path / "b.parquet", [records.bigcodebench(n) for n in range(3)])
     spec = {"kind": "bigcodebench", "variant": "complete", "problems": 3, "source": {"path": str(path)}}
-    fetch_benchmark.main("b", spec, str(tmp_path / "b.jsonl"))
+    fetch_benchmark.main("b", spec, str(tmp_path / "b.jsonl"), str(tmp_path / "b.source.json"))
     assert [row["task_id"] for row in read_jsonl(tmp_path / "b.jsonl")] == [f"BigCodeBench/{n}" for n in range(3)]
 
 

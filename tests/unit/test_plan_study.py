@@ -142,14 +142,51 @@ def test_the_fake_backend_and_endpoints_hold_no_gpu(tmp_path):
     assert plan.gpu_hours == 0 and plan.wall_seconds > 0 and not plan.advice
 
 
+def test_what_servers_are_asked_is_summed_over_the_study_and_priced(tmp_path):
+    config = preset("paper/table11")
+    config["seeds"]["limit"] = 1000
+    names = [name for name, entry in config["models"].items() if entry.get("engine") == "endpoint"]
+    plan = planned(config, tmp_path)
+    assert [use.model for use in plan.servers] == names and all(use.cost is None for use in plan.servers)
+    for use in plan.servers:
+        asked = [found for found in plan.stages if found.model == use.model]
+        assert use.requests == sum(found.rows for found in asked) > 0
+        assert {found.stage for found in asked} >= {"generate_tests"}
+        assert use.prompt_tokens > 100 * use.requests and use.output_tokens > 100 * use.requests
+    oss = next(found for found in plan.stages if found.stage == "generate_tasks" and found.owner == "oss")
+    assert oss.rows == 1000 and (oss.prompt_tokens, oss.output_tokens) == (200_000, 600_000), "a task with its answer"
+    config["models"][names[0]]["price"] = {"prompt": 2.0, "output": 10.0}
+    priced = planned(config, tmp_path)
+    (first, *others) = priced.servers
+    assert first.cost == pytest.approx((2 * first.prompt_tokens + 10 * first.output_tokens) / 1e6)
+    assert all(use.cost is None for use in others)
+    assert f"{first.cost:,.2f}" in as_text(priced) and as_dict(priced)["endpoints"][0]["requests"] == first.requests
+    assert as_dict(planned(preset("smoke"), tmp_path))["endpoints"] == []
+
+
 def test_seeds_are_what_was_found_what_is_said_or_the_limit(tmp_path):
     config = preset("smoke")
     assert planned(config, tmp_path).seeds == 10
     assert planned(config, tmp_path, seeds=4).seeds == 4
     write(tmp_path / "results" / "seeds" / "seeds.counts.json", kept=3, rejected={"over_limit": 2})
     assert planned(config, tmp_path).seeds == 5
+    assert any("seeds: 5, as an earlier run" in note for note in planned(config, tmp_path).notes)
     del config["seeds"]["limit"]
     assert planned(config, tmp_path / "none").seeds == 10_000
+
+
+def test_seeds_that_another_study_found_in_this_folder_are_not_taken_for_this_ones(tmp_path):
+    other, config = preset("smoke"), preset("paper/table1")
+    write(tmp_path / "results" / "seeds" / "seeds.counts.json", kept=703, rejected={})
+    manifest = tmp_path / "results" / "run" / "config.yaml"
+    manifest.parent.mkdir()
+    manifest.write_text(yaml.safe_dump(resolve_config(copy.deepcopy(other))))
+    fresh, here = planned(config, tmp_path / "none"), planned(config, tmp_path)
+    assert here.seeds == fresh.seeds != 703 and here.gpu_hours == fresh.gpu_hours
+    assert any("the 703 that an earlier run in this folder found are not used" in note for note in here.notes)
+    changed = copy.deepcopy(other)
+    changed["seeds"] |= {"shards": 1, "limit": 900}
+    assert planned(changed, tmp_path).seeds == 703, "shards and limit don't change what is found"
 
 
 @pytest.mark.parametrize(

@@ -351,8 +351,14 @@ def test_warnings_name_what_is_wrong_and_nothing_else():
         "8 of 16 answers were cut": {"scores": [{**full, "truncated": 8}]},
         "500 of 2,000 pairs were longer": {"trainings": {"tuned": {"rows": 1500, "rows_too_long": 500}}},
         "changes that were not committed": {"git": {"modified": True}},
-        "gen, tests: 2 versions of the engine or server gave the answers (a: 1,200, b: 1)": {
-            "mixed": [{"owner": "gen", "stage": "tests", "versions": {"a": 1200, "b": 1}}]
+        "Model big: 2 versions of the engine or server gave the answers (a: 1,200 for x tasks, x tests; b: 1 for y tests)": {
+            "mixed": [
+                {
+                    "model": "big",
+                    "versions": {"a": 1200, "b": 1},
+                    "work": {"a": ["x tasks", "x tests"], "b": ["y tests"]},
+                }
+            ]
         },
     }
     for sentence, change in cases.items():
@@ -360,12 +366,25 @@ def test_warnings_name_what_is_wrong_and_nothing_else():
         assert any(sentence in line for line in found), (sentence, found)
 
 
-def test_versions_are_summed_over_shards_and_told_where_there_are_several(tmp_path):
-    files = []
-    for generator, shard, found in (("a", 0, {"1": 3}), ("a", 1, {"1": 2, "2": 1}), ("b", 0, {"1": 3}), ("c", 0, None)):
-        files.append(str(tmp_path / "results" / "generators" / generator / "tests" / f"{shard}-of-2.usage.json"))
-        write_json(files[-1], {"seconds": 1.0} if found is None else {"versions": found})
-    assert costs.versions(files) == [{"stage": "tests", "owner": "a", "versions": {"1": 5, "2": 1}}]
+def test_a_models_versions_are_told_where_there_are_several_in_one_stage_or_over_the_run(tmp_path):
+    def versions(*entries):
+        files = []
+        for number, (generator, stage, model, found) in enumerate(entries):
+            folder = tmp_path / "results" / "generators" / generator / stage
+            files.append(str(folder / f"{number}-of-9.usage.json"))
+            write_json(files[-1], {"seconds": 1.0} if found is None else {"model": model, "versions": found})
+        return costs.versions(files)
+
+    one_stage = versions(
+        ("a", "tests", "big", {"1": 3}), ("a", "tests", "big", {"1": 2, "2": 1}), ("a", "verdicts", "", None)
+    )
+    assert one_stage == [{"model": "big", "versions": {"1": 5, "2": 1}, "work": {"1": ["a tests"], "2": ["a tests"]}}]
+    stages = versions(("a", "tests", "big", {"1": 3}), ("a", "tasks", "big", {"2": 1}), ("b", "tasks", "big", {"2": 1}))
+    assert stages == [
+        {"model": "big", "versions": {"1": 3, "2": 2}, "work": {"1": ["a tests"], "2": ["a tasks", "b tasks"]}}
+    ]
+    assert versions(("a", "tests", "big", {"1": 3}), ("a", "tasks", "small", {"2": 1})) == [], "other models"
+    assert versions(("a", "tests", "big", {"1": 3, "unknown": 1})) == [], "a refusal before the server named itself"
 
 
 def funnel_row(stage, value):

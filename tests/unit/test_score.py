@@ -44,6 +44,17 @@ def test_scores_of_several_samples():
     assert [item["correct"] for item in result["per_problem"]] == [10, 0, 1, 5]
 
 
+@pytest.mark.parametrize(("right", "bound"), [(False, (0, 0.6)), (True, (0.4, 1))])
+def test_the_interval_of_samples_that_are_all_right_or_all_wrong_has_a_width(right, bound):
+    result = summary([[right] * 20] * 4)
+    assert result["pass_at_1"] == right and result["interval_method"].startswith("Wilson")
+    low, high = result["interval95"]
+    assert (low, high) == tuple(summary([[right]] * 4)["interval95"]), (
+        "as for one sample: there are four problems, not eighty"
+    )
+    assert low <= result["pass_at_1"] <= high and high - low > 0.4 and bound[0] <= low and high <= bound[1]
+
+
 def test_every_problem_needs_the_same_number_of_completions():
     with pytest.raises(UserError, match="'T/3' has 0"):
         score.group_answers(PROBLEMS, [answer for answer in answers(1) if answer["task_id"] != "T/3"])

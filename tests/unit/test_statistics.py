@@ -1,6 +1,6 @@
 """Intervals and tests against published or independently computed values."""
 
-from itertools import combinations
+from itertools import combinations, product
 from math import comb
 
 import pytest
@@ -13,6 +13,7 @@ from selfalign.statistics import (
     mean_interval,
     paired_difference_interval,
     pass_at_k,
+    sign_flip_exact,
     wilson,
 )
 
@@ -65,6 +66,20 @@ def test_comparison_counts_gains_and_losses():
     assert result["difference"] == pytest.approx(0.2) and result["p_value"] == 1.0
     with pytest.raises(ValueError, match="'e'"):
         compare_paired(base, dict.fromkeys("abcd", True))
+
+
+@given(st.integers(0, 12), st.integers(0, 12), st.integers(1, 7))
+def test_flipped_signs_of_single_answers_are_mcnemars_test(gained, lost, unit):
+    differences = [unit] * gained + [-unit] * lost + [0] * 3
+    assert sign_flip_exact(differences) == pytest.approx(mcnemar_exact(gained, lost))
+
+
+@given(st.lists(st.integers(-4, 4), max_size=9))
+def test_flipped_signs_agree_with_trying_them_all(differences):
+    flips = list(product((1, -1), repeat=len(differences)))
+    sums = [abs(sum(sign * value for sign, value in zip(signs, differences, strict=True))) for signs in flips]
+    share = sum(value >= abs(sum(differences)) for value in sums) / len(flips)
+    assert sign_flip_exact(differences) == pytest.approx(share)
 
 
 def test_interval_of_a_mean():

@@ -53,14 +53,20 @@ def test_whatever_a_teacher_says_becomes_a_row_or_a_reason(run, caplog):
         says(f"It adds.\n\n{CODE}", fingerprint="fp_2"),
         says("```python\ndef total(prices):", finish="length"),
         says("You could use a loop."),
-        count=7,
+        says(None, finish="content_filter"),
+        says(None, finish="length"),
+        says(None),
+        (400, '{"error": {"code": "content_filter"}}', {}),
+        count=11,
     )  # fmt: skip
     assert [row["text"] for row in made.kept] == [f"It adds.\n\n{CODE}"] * 2
-    assert made.counts["rejected"] == {"refused": 3, "truncated": 1, "no_solution": 1}
+    assert made.counts["rejected"] == {"refused": 5, "truncated": 2, "no_solution": 1, "empty": 1}
     assert [row["generated"]["engine_version"] for row in made.kept] == ["fp_1", "fp_2"]
-    assert made.usage["versions"] == {"fp_1": 6, "fp_2": 1}
-    assert "answers by 2 versions of what serves teacher: fp_1: 6, fp_2: 1" in caplog.text
+    assert made.usage["model"] == "teacher"
+    assert made.usage["versions"] == {"fp_1": 10, "fp_2": 1}
+    assert "answers by 2 versions of what serves teacher: fp_1: 10, fp_2: 1" in caplog.text
     assert "status 429" in caplog.text and "ReadTimeout" in caplog.text
+    assert len(made.server.seen) == 11 + 2, "only the rate limit and the timeout are asked again"
     asked = made.server.seen[0]
     assert asked[2]["Authorization"] == f"Bearer {KEY}" and asked[1]["messages"][0]["role"] == "user"
     written = "".join(

@@ -12,7 +12,8 @@ from selfalign.stage import merge_counts
 def test_every_rule_runs_and_a_second_run_has_nothing_to_do(finished, tmp_path):
     study, results = finished, finished.folder / "results"
     assert (results / "report" / "report.html").stat().st_size > 10_000
-    assert json.loads((results / "evaluation" / "tuned" / "humaneval.json").read_text())["problems"] == 3
+    scored = read_json(results / "evaluation" / "tuned" / "humaneval.json")
+    assert scored["problems"] == 3 and len(scored["versions"]["problems"]["sha256"]) == 64
     assert study.planned() == {}
 
     # Law 1 over the whole run: every counts file adds up, and what one stage kept the next one read.

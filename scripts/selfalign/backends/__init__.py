@@ -12,6 +12,9 @@ from selfalign.rows import digest
 PROMPT_TOO_LONG = "prompt_too_long"
 """Finish reason of a request that was not run: prompt and answer don't fit the model's window."""
 
+UNKNOWN = "unknown"
+"""Version of a server that has said nothing of itself (yet)."""
+
 
 @dataclass(frozen=True)
 class Sampling:

@@ -4,25 +4,33 @@ The key is read from the environment variable that config names. It is in no par
 server echoes is cleaned of it.
 """
 
+import json
 import logging
 import os
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from email.utils import parsedate_to_datetime
 
 import httpx
 
-from selfalign.backends import PROMPT_TOO_LONG, Completion, Request
+from selfalign.backends import PROMPT_TOO_LONG, UNKNOWN, Completion, Request
 from selfalign.errors import InfrastructureError, UserError
 
 logger = logging.getLogger(__name__)
 
 ATTEMPTS = 7
-LONGEST_PAUSE = 60.0  # seconds between two attempts
+RATE_LIMITED_ATTEMPTS = 30
+"""At a request that is answered by 429: a server at its limit works, so it is waited for longer, about 25 minutes."""
+LONGEST_PAUSE = 60.0  # seconds between two attempts, where the server names no time
+LONGEST_WAIT = 600.0  # seconds, where it does
 logging.getLogger("httpx").setLevel(logging.WARNING)  # it writes a line a request
 
 RETRIED = {408, 409, 425, 429}  # and 5xx
+NO_CREDIT = "insufficient_quota"  # in a 429 that no waiting mends
 TOO_LONG = ("context length", "maximum model length", "maximum context", "prompt is too long", "max_model_len")
+FILTERED = ("content_filter", "content filter", "content_policy", "content policy", "content management policy")
+"""What a server says of a prompt that its filter refuses; such a status 400 is of one row, not of the config."""
 
 
 class EndpointBackend:
@@ -47,7 +55,7 @@ class EndpointBackend:
             headers={"Authorization": f"Bearer {self._key}"} if self._key else {},
             limits=httpx.Limits(max_connections=self._concurrency),
         )
-        self.version = "unknown"
+        self.version = UNKNOWN
         """What the server said of itself last, see :meth:`_version`."""
 
     def generate(self, requests: Iterable[Request]) -> Iterator[tuple[Request, Completion]]:
@@ -83,28 +91,33 @@ class EndpointBackend:
             "seed": sampling.seed,
             **({"stop": list(sampling.stop)} if sampling.stop or not self._chat else {}),
         }
-        for attempt in range(ATTEMPTS):
+        limited = troubled = 0
+        while limited < RATE_LIMITED_ATTEMPTS and troubled < ATTEMPTS:
+            status = None
             try:
                 response = self._client.post(self._url, json=body)
             except httpx.HTTPError as error:
-                problem, pause = f"{type(error).__name__}: {error}", 0.0
+                problem, asked = f"{type(error).__name__}: {error}", 0.0
             else:
+                status = response.status_code
                 if response.is_success:
                     completion = self._read(response)
                     if completion:
                         return completion
-                    problem = f"status {response.status_code} with an answer that is not a completion"
-                elif response.status_code in RETRIED or response.status_code >= 500:
-                    problem = f"status {response.status_code}"
+                    problem = f"status {status} with an answer that is not a completion"
+                elif (status in RETRIED and NO_CREDIT not in response.text) or status >= 500:
+                    problem = f"status {status}"
                 else:
                     return self._refused(response)
-                pause = _seconds(response.headers.get("retry-after"))
-            if attempt + 1 < ATTEMPTS:
-                pause = min(LONGEST_PAUSE, max(pause, self._pause * 2**attempt))
+                asked = _seconds(response.headers.get("retry-after"))
+            limited, troubled = limited + (status == 429), troubled + (status != 429)
+            if limited < RATE_LIMITED_ATTEMPTS and troubled < ATTEMPTS:
+                own = min(LONGEST_PAUSE, self._pause * 2 ** (limited + troubled - 1))
+                pause = min(LONGEST_WAIT, max(asked, own))
                 logger.warning("%s: %s; again in %.1f s", self._url, self._clean(problem), pause)
                 time.sleep(pause)
         raise InfrastructureError(
-            f"the model server gave no answer in {ATTEMPTS} attempts: {self._clean(problem)}",
+            f"the model server gave no answer in {limited + troubled} attempts: {self._clean(problem)}",
             where=f"{self._where}, {self._url}",
             fix="see to the server, then run again: finished rows are in the journal and not asked for twice",
         )
@@ -118,15 +131,18 @@ class EndpointBackend:
             answer = response.json()
             choice, usage = answer["choices"][0], answer.get("usage") or {}
             message = choice["message"] if self._chat else {"content": choice["text"]}
-            refusal = message.get("refusal") or ""
-            text = message["content"] if message["content"] is not None or not refusal else refusal
+            refusal, finish = message.get("refusal") or "", choice.get("finish_reason")
+            text = message.get("content")
+            # A filter, or a model that spent all tokens on reasoning, leaves a finished answer without content.
+            if text is None and (refusal or (self._chat and finish)):
+                text = refusal
             if not isinstance(text, str):
                 return None
             details = usage.get("prompt_tokens_details") or {}
             self.version = self._version(answer, response)
             return Completion(
                 text=text,
-                finish_reason="content_filter" if refusal else str(choice.get("finish_reason")),
+                finish_reason="content_filter" if refusal else str(finish),
                 prompt_tokens=int(usage.get("prompt_tokens") or 0),
                 cached_tokens=int(details.get("cached_tokens") or 0),
                 output_tokens=int(usage.get("completion_tokens") or 0),
@@ -143,14 +159,20 @@ class EndpointBackend:
             served if served != self._model else "",
             answer.get("system_fingerprint") or response.headers.get("server"),
         ]
-        return self._clean(" ".join(str(mark) for mark in marks if mark)) or "unknown"
+        return self._clean(" ".join(str(mark) for mark in marks if mark)) or UNKNOWN
 
     def _refused(self, response: httpx.Response) -> Completion:
-        """A request that the server will never answer: the prompt is too long, or the config is wrong."""
-        text = self._clean(response.text[:500])
-        if response.status_code in (400, 413, 422) and any(words in text.lower() for words in TOO_LONG):
+        """A request that the server will never answer: the prompt is too long or filtered, or the config is wrong."""
+        said, text = response.text.lower(), self._clean(response.text)[:500]
+        if response.status_code in (400, 413, 422) and any(words in said for words in TOO_LONG):
             return Completion("", PROMPT_TOO_LONG)
-        fixes = {401: "check the key in the variable that key_env names", 403: "check the key's rights"}
+        if response.status_code == 400 and any(words in said for words in FILTERED):
+            return Completion("", "content_filter")
+        fixes = {
+            401: "check the key in the variable that key_env names",
+            403: "check the key's rights",
+            429: "see to the account's quota",
+        }
         raise UserError(
             f"the model server refused a request with status {response.status_code}: {text}",
             where=f"{self._where}, {self._url}",
@@ -158,7 +180,10 @@ class EndpointBackend:
         )
 
     def _clean(self, text: str) -> str:
-        return text.replace(self._key, "[key]") if self._key else text
+        """A text without the key, as it is and as it is written in JSON."""
+        for spelling in {self._key, json.dumps(self._key)[1:-1]} - {""}:
+            text = text.replace(spelling, "[key]")
+        return text
 
 
 def _key(variable: str | None, where: str) -> str:
@@ -167,12 +192,23 @@ def _key(variable: str | None, where: str) -> str:
     key = os.environ.get(variable, "").strip()
     if not key:
         raise UserError(f"the environment variable {variable} is not set", where=where, fix=f"export {variable}=...")
+    if not (key.isascii() and key.isprintable() and " " not in key):
+        # The HTTP library would quote the value in its message, so it must not get that far.
+        raise UserError(
+            f"the environment variable {variable} holds no key: a blank, a line's end or another character that no header carries",
+            where=where,
+            fix=f"export {variable}=... with the key alone, in one line",
+        )
     return key
 
 
 def _seconds(header: str | None) -> float:
-    """Value of a Retry-After header that gives seconds; 0 for none and for dates."""
+    """What a Retry-After header asks for: seconds, or those up to a date; 0 for none and for what is neither."""
     try:
         return max(0.0, float(header or 0))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(header or "").timestamp() - time.time())
     except ValueError:
         return 0.0

@@ -14,6 +14,9 @@ from selfalign.errors import UserError
 from selfalign.fewshots import PROMPTS
 from selfalign.stages.parsing import FENCE
 
+HUMANEVAL_IDS = r"HumanEval/(?:\d|[1-9]\d|1[0-5]\d|16[0-3])"
+"""Task ids of the 164 problems that HumanEval and what is made of it have."""
+
 Job = tuple[dict, dict]
 """A problem's row and a completion's row."""
 
@@ -27,6 +30,9 @@ class Benchmark:
         borrows: fields that it takes from records with the same task id of other benchmarks' files (`tests` in the config);
             :meth:`problem` finds such a record, or None, under `borrowed`.
         problems: how many it has; for one with variants how many each of them has.
+        task_ids: pattern that each whole task id matches.
+        releases: SHA-256 of the uncompressed bytes of the releases that scores are compared on -> their names, for a kind whose
+            files are told apart by nothing else. Another file has to be vouched for by `source.sha256`.
         hub: its dataset on the hub, in which `{variant}` may stand, and the name that people know it by.
         prefill: what the answer of a model that goes on with a text is begun with.
         stop: strings that end such an answer.
@@ -40,6 +46,8 @@ class Benchmark:
     fields: tuple[str, ...]
     borrows: tuple[str, ...] = ()
     problems: int | dict[str, int]
+    task_ids: str = ".+"
+    releases: ClassVar[dict[str, str]] = {}
     hub: tuple[str, str]
     prefill = f"{FENCE}python\n"
     stop: tuple[str, ...] = (f"\n{FENCE}",)

@@ -16,6 +16,7 @@ class BigCodeBench(Benchmark):
         "task_id", "complete_prompt", "instruct_prompt", "code_prompt", "canonical_solution", "test", "entry_point",
     )  # fmt: skip
     problems = {"complete": 1140, "instruct": 1140, "hard-complete": 148, "hard-instruct": 148}  # noqa: RUF012
+    task_ids = r"BigCodeBench/\d+"
     hub = ("bigcode/bigcodebench", "BigCodeBench")
     preload = ("numpy", "pandas", "matplotlib.pyplot", "scipy.stats", "seaborn", "sklearn.linear_model")
 

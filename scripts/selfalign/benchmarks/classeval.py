@@ -31,6 +31,7 @@ class ClassEval(Benchmark):
     kind = "classeval"
     fields = ("task_id", "skeleton", "test", "solution_code", "import_statement", "class_name", "test_classes")
     problems = 100
+    task_ids = r"ClassEval_\d+"
     hub = ("FudanSELab/ClassEval", "ClassEval")
     limits: ClassVar = {"cpu_seconds": 20, "wall_seconds": 120, "memory_mb": 4096}
     proved = True

@@ -23,6 +23,7 @@ class Ds1000(Benchmark):
     kind = "ds-1000"
     fields = ("prompt", "reference_code", "metadata", "code_context")
     problems = 1000
+    task_ids = r"DS-1000/\d{1,3}"
     hub = ("xlangai/DS-1000", "DS-1000")
     stop = (f"\n{FENCE}", *_ENDS)
     preload = ("numpy", "pandas", "matplotlib.pyplot", "scipy.stats", "seaborn", "sklearn.linear_model")

@@ -26,6 +26,7 @@ class EvalPerf(EvalPlus):
     fields = ("task_id", "reference", "pe_input", "scores")
     borrows = FIELDS
     problems = 118
+    task_ids = r"(?:HumanEval|Mbpp)/\d+"
     hub = ("evalplus/evalperf", "EvalPerf")
 
     def problem(self, record, variant=None):

@@ -134,6 +134,7 @@ class EvoEval(Benchmark):
         **dict.fromkeys(("difficult", "creative", "subtle", "combine", "tool_use"), 100),
         **dict.fromkeys(("verbose", "concise"), 164),
     }
+    task_ids = r"(?:EvoEval|HumanEval)/\d+"
     hub = ("evoeval/EvoEval_{variant}", "EvoEval")
     preload = EVALPLUS_MODULES
     limits: ClassVar = {"cpu_seconds": 60, "wall_seconds": 300, "memory_mb": 4096}

@@ -1,6 +1,6 @@
 """HumanEval: a function's stub with a docstring, tested by the benchmark's own `check(candidate)`."""
 
-from selfalign.benchmarks.base import Benchmark
+from selfalign.benchmarks.base import HUMANEVAL_IDS, Benchmark
 from selfalign.benchmarks.scoring import run_tests
 
 
@@ -8,6 +8,7 @@ class HumanEval(Benchmark):
     kind = "humaneval"
     fields = ("task_id", "prompt", "entry_point", "canonical_solution", "test")
     problems = 164
+    task_ids = HUMANEVAL_IDS
     hub = ("openai/openai_humaneval", "HumanEval")
 
     def problem(self, record, variant=None):

@@ -5,7 +5,9 @@ A row: `id`, `benchmark` (its name in the config), `kind`, `variant` (of a kind 
 training data must not repeat), and what its kind of benchmark adds.
 """
 
+import re
 from collections.abc import Iterable
+from hashlib import sha256
 
 from selfalign.benchmarks.base import Benchmark, open_benchmark
 from selfalign.benchmarks.records import read_records
@@ -27,7 +29,7 @@ def parse_problems(
         tests: other benchmarks' files that it borrows from, each with its source.
 
     Raises:
-        UserError: not that format, a task id twice, or another number of problems.
+        UserError: not that format, a task id twice, another number of problems, or another release than scores are compared on.
     """
     benchmark, variant = open_benchmark(spec["kind"]), spec.get("variant")
     rows = [
@@ -52,7 +54,24 @@ def parse_problems(
     if len(set(ids)) != len(ids):
         twice = next(task for task in ids if ids.count(task) > 1)
         raise UserError(f"the problem {twice!r} is there twice", where=where, fix="fetch the original file")
+    if benchmark.releases and not release_of(benchmark, text) and not vouched_for(spec):
+        raise UserError(
+            f"the file is none of {benchmark.kind}'s releases that scores are compared on: {', '.join(benchmark.releases.values())}",
+            where=where,
+            fix="fetch that file (a mini, another version or a shortened one gives other scores); or name yours by its hash, "
+            "`source: {path: ..., sha256: ...}`, to score by it all the same",
+        )
     return within(rows, spec, where)
+
+
+def release_of(benchmark: Benchmark, text: bytes) -> str | None:
+    """The name of the release that a file's bytes are; None for one that is not known."""
+    return benchmark.releases.get(sha256(text).hexdigest())
+
+
+def vouched_for(spec: dict) -> bool:
+    """Whether the config says itself which file is wanted: by its hash, or by another number of problems."""
+    return bool(spec.get("problems") or spec.get("source", {}).get("sha256"))
 
 
 def within(rows: list[dict], spec: dict, where: str) -> list[dict]:
@@ -108,7 +127,9 @@ def _fields(benchmark: Benchmark, variant: str | None, text: bytes, where: str, 
         if benchmark.borrows:
             record = {**record, "borrowed": lenders.get(record["task_id"])}
         try:
-            yield benchmark.problem(record, variant)
+            fields = benchmark.problem(record, variant)
+            if not re.fullmatch(benchmark.task_ids, str(fields["task_id"])):
+                raise ValueError(f"the task id {fields['task_id']!r}")
         except UserError as error:
             raise UserError(f"{place}: {error.what}", where=where, fix=error.fix or advice) from None
         except (KeyError, TypeError, ValueError) as error:
@@ -117,3 +138,4 @@ def _fields(benchmark: Benchmark, variant: str | None, text: bytes, where: str, 
                 where=where,
                 fix=advice,
             ) from None
+        yield fields

@@ -17,6 +17,8 @@ class Assumptions:
 
     tokens: dict[str, float]
     """Output tokens a request, by stage."""
+    prompt_tokens: dict[str, float]
+    """Tokens of a prompt, by stage."""
     kept: dict[str, float]
     """Share of a stage's requests that becomes rows; "pairs": training pairs a unique task."""
     tokens_per_second: float
@@ -34,6 +36,11 @@ class Assumptions:
 
 
 TOKENS = {"concepts": 40.0, "tasks": 150.0, "responses": 450.0, "tests": 150.0, "completions": 250.0}
+PROMPT_TOKENS = {
+    "few-shot": {"concepts": 1700.0, "tasks": 1250.0, "responses": 650.0, "tests": 800.0, "completions": 150.0},
+    "chat": {"tasks": 200.0, "responses": 100.0, "tests": 300.0, "completions": 150.0},
+}
+"""By style: as long as the prompts are with their usual number of examples."""
 KEPT = {"concepts": 0.98, "tasks": 0.95, "unique_tasks": 0.9, "responses": 0.9, "tests": 0.9, "pairs": 0.33}
 TOKEN_RATE = 22_000.0
 """Output tokens a second of one 80 GB GPU, times billions of parameters: what the paper's run comes to (37,000 seeds of a
@@ -77,6 +84,7 @@ def defaults(size: float, gpus: int, lora: bool = False) -> Assumptions:
     flops = (4 if lora else 6) * size * 1e9
     return Assumptions(
         tokens=dict(TOKENS),
+        prompt_tokens=dict(PROMPT_TOKENS["few-shot"]),
         kept=dict(KEPT),
         tokens_per_second=rate * TENSOR_PARALLEL_GAIN**doublings,
         engine_start_seconds=60 + 4 * size,

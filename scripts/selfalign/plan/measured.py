@@ -3,6 +3,8 @@
 from collections import Counter
 from pathlib import Path
 
+import yaml
+
 from selfalign.io import read_json
 from selfalign.plan.assumptions import GENERATION, Assumptions
 
@@ -12,12 +14,14 @@ MINIMUM_REQUESTS = 16
 
 def with_generation(found: Assumptions, folder: Path) -> Assumptions:
     """The assumptions of a generator with what `results/generators/NAME` tells of it: speed, tokens, yields."""
-    tokens, kept = dict(found.tokens), dict(found.kept)
+    tokens, prompts, kept = dict(found.tokens), dict(found.prompt_tokens), dict(found.kept)
     total: Counter[str] = Counter()
     for stage in GENERATION[:4]:
         usage = summed(folder, f"{stage}/*.usage.json")
         if usage["made"] >= MINIMUM_REQUESTS:
             tokens[stage] = usage["output_tokens"] / usage["made"]
+            if usage["prompt_tokens"]:
+                prompts[stage] = usage["prompt_tokens"] / usage["made"]
             total += usage
         counts = summed(folder, f"{stage}/*.counts.json")
         if counts["in"]:
@@ -26,7 +30,7 @@ def with_generation(found: Assumptions, folder: Path) -> Assumptions:
     if unique["in"]:
         kept["unique_tasks"] = unique["kept"] / unique["in"]
     if tokens != found.tokens:
-        found = found.with_measured("tokens", tokens)
+        found = found.with_measured("tokens", tokens).with_measured("prompt_tokens", prompts)
     if kept != found.kept:
         found = found.with_measured("kept", kept)
     if total["output_tokens"] and total["seconds"]:
@@ -71,6 +75,17 @@ def summed(folder: Path, pattern: str) -> Counter:
     for path in folder.glob(pattern):
         total.update({key: value for key, value in read_json(path).items() if isinstance(value, int | float)})
     return total
+
+
+def same_seeds(results: Path, seeds: dict) -> bool:
+    """Whether the earlier run looked for seeds as `seeds` of a resolved config says: shards and limit apart, which don't
+    change what is found. True where it left no config."""
+    path = results / "run" / "config.yaml"
+    if not path.is_file():
+        return True
+    earlier = yaml.safe_load(path.read_text(encoding="utf-8"))["seeds"]
+    keys = (earlier.keys() | seeds.keys()) - {"shards", "limit"}
+    return all(earlier.get(key) == seeds.get(key) for key in keys)
 
 
 def seeds_found(results: Path) -> int | None:

@@ -47,6 +47,7 @@ class StagePlan:
         job_seconds: of one job, start included. places: jobs that can run at once.
         disk_bytes: of what is written.
         limit_minutes: what a job's first try asks for.
+        model: that answers, with the tokens of all prompts and answers.
     """
 
     stage: str
@@ -60,6 +61,9 @@ class StagePlan:
     limit_minutes: int = 0
     work_seconds: float = 0.0
     start_seconds: float = 0.0
+    model: str = ""
+    prompt_tokens: float = 0.0
+    output_tokens: float = 0.0
 
     @property
     def gpu_hours(self) -> float:
@@ -88,13 +92,15 @@ def generation_seconds(model: dict, found: Assumptions, requests: float, tokens:
 def generation_stage(
     rule: str, owner: str, model: dict, found: Assumptions, requests: int, jobs: int, machine: Machine, row_bytes: int
 ) -> StagePlan:
+    """Args: model: entry of `models`, with its `name`."""
     stage = rule.removeprefix("generate_").removeprefix("evolve_")
     work, start = generation_seconds(model, found, requests, found.tokens[stage])
     gpus = engine_gpus(model) if model["engine"] == "vllm" else 0
     places = max(min(machine.jobs, machine.gpus // gpus if gpus else machine.jobs), 1)
     return StagePlan(
         rule, owner, requests, jobs, gpus, work / jobs + start, places, requests * row_bytes * 2,
-        min(FIRST_TRY_MINUTES["generation"], machine.gpu_minutes), work, start,
+        min(FIRST_TRY_MINUTES["generation"], machine.gpu_minutes), work, start, model["name"],
+        requests * found.prompt_tokens[stage], requests * found.tokens[stage],
     )  # fmt: skip
 
 
@@ -110,7 +116,7 @@ def generator_stages(
     shards, stages = config["seeds"]["shards"], []
 
     def generated(rule: str, requests: int, section: str) -> StagePlan:
-        model = config["models"][generator["model"]]
+        model = {"name": generator["model"], **config["models"][generator["model"]]}
         return generation_stage(rule, name, model, found, requests, shards, machine, BYTES[section])
 
     def adopted(rule: str, rows: int, section: str) -> StagePlan:
@@ -183,7 +189,8 @@ def training_stage(name: str, config: dict, pairs: int, size: float, found: Assu
 def completion_stages(
     candidate: str, config: dict, found: Assumptions, machine: Machine, jobs: int = 1
 ) -> list[StagePlan]:
-    model = config["models"][model_of(config, candidate)]
+    name = model_of(config, candidate)
+    model = {"name": name, **config["models"][name]}
     stages = []
     for benchmark, spec in config["evaluation"]["benchmarks"].items():
         problems = BENCHMARKS[spec["kind"]].size(spec["variant"])

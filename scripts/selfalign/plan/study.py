@@ -1,13 +1,13 @@
 """The plan of a whole study: all stages in order, totals, advice."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from selfalign.backends import engine_gpus
 from selfalign.candidates import candidates, model_of
 from selfalign.methods import layout
-from selfalign.plan.assumptions import BYTES, Assumptions, billions, defaults
-from selfalign.plan.measured import seeds_found, weight_bytes, with_generation, with_pairs, with_training
+from selfalign.plan.assumptions import BYTES, PROMPT_TOKENS, TOKENS, Assumptions, billions, defaults
+from selfalign.plan.measured import same_seeds, seeds_found, weight_bytes, with_generation, with_pairs, with_training
 from selfalign.plan.shards import Advice, advise_shards
 from selfalign.plan.stages import (
     LOCAL_RULES,
@@ -25,11 +25,27 @@ MINED_A_SEED = 20
 
 
 @dataclass
+class ServerUse:
+    """What a study asks of a model behind an endpoint.
+
+    Attributes:
+        cost: at the `price` in config, all prompt tokens at full price; None without one.
+    """
+
+    model: str
+    requests: int
+    prompt_tokens: int
+    output_tokens: int
+    cost: float | None
+
+
+@dataclass
 class StudyPlan:
     """Stages in the order in which they run; `notes` say what was assumed, what measured, and what to look at."""
 
     stages: list[StagePlan] = field(default_factory=list)
     advice: dict[str, Advice] = field(default_factory=dict)
+    servers: list[ServerUse] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     seeds: int = 0
     shards: int = 0
@@ -77,16 +93,38 @@ class Planner:
             found = self._assumptions(model_of(self.config, name))
             self.plan.stages += completion_stages(name, self.config, found, self.machine)
         self.plan.stages.append(single("write_report", "", 0, 30, 5e6))
+        self.plan.servers = self._servers()
         self._look_at_limits()
         return self.plan
 
     def _seeds(self, given: int | None) -> int:
         limit, found = self.config["seeds"]["limit"], seeds_found(self.folder / "results")
+        if found is not None and given is None:
+            if same_seeds(self.folder / "results", self.config["seeds"]):
+                self.plan.notes.append(f"seeds: {found:,}, as an earlier run in this folder found")
+            else:
+                self.plan.notes.append(
+                    f"seeds: the {found:,} that an earlier run in this folder found are not used, its `seeds` are other ones"
+                )
+                found = None
         if given is None and found is None:
             word = "seeds.limit is reached" if limit else f"{SEEDS_WITHOUT_LIMIT} seeds, since there is no limit"
             self.plan.notes.append(f"assumed: {word} (--seeds N says otherwise)")
         known = given or found or limit or SEEDS_WITHOUT_LIMIT
         return min(known, limit or known)
+
+    def _servers(self) -> list[ServerUse]:
+        uses = []
+        for name, entry in self.config["models"].items():
+            stages = [stage for stage in self.plan.stages if stage.model == name]
+            if entry["engine"] == "endpoint" and stages:
+                prompt, output = (
+                    round(sum(getattr(stage, key) for stage in stages)) for key in ("prompt_tokens", "output_tokens")
+                )
+                price = entry["price"]
+                cost = (prompt * price["prompt"] + output * price["output"]) / 1e6 if price else None
+                uses.append(ServerUse(name, sum(stage.rows for stage in stages), prompt, output, cost))
+        return uses
 
     def _size(self, model: str) -> float:
         return billions(model, self.config["models"][model], weight_bytes(self.folder / "resources", model))
@@ -138,6 +176,7 @@ class Planner:
     def _generator(self, name: str, known: dict[str, int]) -> int:
         model, source = self.config["generators"][name]["model"], self.config["generators"][name]["tasks_of"]
         assumed = self._assumptions(model) if model else defaults(1, 0)
+        assumed = replace(assumed, **tokens_of(self.config, name))
         found = with_generation(assumed, self.folder / "results" / "generators" / name)
         given = known.get(source, 0)
         stages, unique = generator_stages(name, self.config, self.plan.seeds, found, self.machine, given)
@@ -194,3 +233,11 @@ class Planner:
                 self.plan.notes.append(
                     f"seeds.shards is {self.plan.shards}; {advice.shards} would suit generator {name}: {advice.why}"
                 )
+
+
+def tokens_of(config: dict, generator: str) -> dict[str, dict[str, float]]:
+    """Default lengths of a generator's prompts and answers. A method whose tasks bring their answers writes both at once."""
+    method, tokens = layout.method_of(config, generator), dict(TOKENS)
+    if "responses" in method.direct:
+        tokens["tasks"] += tokens["responses"]
+    return {"tokens": tokens, "prompt_tokens": dict(PROMPT_TOKENS[config["generators"][generator]["style"]])}

@@ -6,12 +6,13 @@ which differences between arms are real.
 
 from collections import defaultdict
 from itertools import combinations
+from math import lcm
 from statistics import stdev
 
 from selfalign.candidates import arm_of, model_of
 from selfalign.methods import layout
 from selfalign.report import costs
-from selfalign.statistics import compare_paired, holm, mean_interval, paired_bootstrap, wilson
+from selfalign.statistics import compare_paired, holm, paired_bootstrap, score_interval, sign_flip_exact
 
 
 def arms(
@@ -59,8 +60,7 @@ def origin(config: dict, name: str, made: dict, answered: dict, usage: list[dict
     checkpoint = config["checkpoints"][name]
     spec = config["datasets"][checkpoint["dataset"]]
     blind = spec["policy"] == layout.BLIND
-    chain = sorted({link for generator in spec["generators"] for link in chain_of(config, generator)})
-    spent = [row for row in usage if row["owner"] in chain and not (blind and row["stage"] in ("tests", "verdicts"))]
+    spent = spent_on(config, spec["generators"], blind, usage)
     responses = sum(answered.get(generator, {}).get("responses") or 0 for generator in spec["generators"])
     passed = [answered.get(generator, {}).get("passed") for generator in spec["generators"]]
     known = not blind and all(number is not None for number in passed)
@@ -92,10 +92,23 @@ def training_cost(config: dict, name: str, trainings: dict) -> dict:
     return {"training_gpu_hours": sum(map(costs.training_gpu_seconds, runs)) / 3600}
 
 
+def spent_on(config: dict, generators: list[str], blind: bool, usage: list[dict]) -> list[dict]:
+    """The rows of `usage` that pairs of some generators cost: all of their work, without what only verdicts need where no
+    verdict is looked at; and of the generators whose tasks they started from, what made those tasks."""
+    unused = ("tests", "verdicts") if blind else ()
+    upstream = {link for generator in generators for link in chain_of(config, generator)}
+    return [
+        row
+        for row in usage
+        if (row["owner"] in generators and row["stage"] not in unused)
+        or (row["owner"] in upstream and row["stage"].startswith(("concepts", "tasks", "evolved-")))
+    ]
+
+
 def chain_of(config: dict, generator: str) -> list[str]:
-    """A generator and those whose tasks it started from: their work is part of what its data cost."""
+    """The generators whose tasks a generator started from, the nearest first."""
     source = config["generators"][generator]["tasks_of"]
-    return [generator, *(chain_of(config, source) if source else [])]
+    return [source, *chain_of(config, source)] if source else []
 
 
 def summary(runs: list[dict]) -> dict:
@@ -106,12 +119,7 @@ def summary(runs: list[dict]) -> dict:
     means = list(per_problem(runs).values())
     single = len(runs) == 1
     mean = sum(means) / len(means) if means else runs[0]["pass_at_1"]
-    if single:
-        interval = list(runs[0]["interval95"])
-    elif all(value in (0, 1) for value in means):
-        interval = list(wilson(round(sum(means)), len(means)))
-    else:
-        interval = list(mean_interval(means))
+    interval = list(runs[0]["interval95"] if single else score_interval(means)[0])
     ordered = sorted(runs, key=lambda run: run["candidate"])
     return {
         "pass_at_1": runs[0]["pass_at_1"] if single else mean,
@@ -136,8 +144,9 @@ def comparisons(results: dict[str, dict[str, list[dict]]]) -> list[dict]:
     """Every two arms on every benchmark that both were asked the same problems of.
 
     A row has `benchmark`, `first`, `second`, `difference` of their scores (second less first), `bootstrap95`, its interval
-    by paired bootstrap over problems, `p_value` and `p_holm`: McNemar's exact test on the arms' first runs, plain and
-    corrected for the number of comparisons here, and `real`: whether the interval leaves out zero and p_holm is below 0.05.
+    by paired bootstrap over problems, `p_value` and `p_holm`: exact test by flipping signs of problems, all samples and repeats
+    in it, plain and corrected for the number of comparisons here, `gained`, `lost`, `p_mcnemar`: McNemar's exact test on the
+    first sample of the arms' first runs, and `real`: whether the interval leaves out zero and p_holm is below 0.05.
     """
     found = []
     for first, second in combinations(sorted(results), 2):
@@ -147,19 +156,26 @@ def comparisons(results: dict[str, dict[str, list[dict]]]) -> list[dict]:
             if not shares[0] or shares[0].keys() != shares[1].keys():
                 continue
             differences = [shares[1][task] - shares[0][task] for task in sorted(shares[0])]
+            answers = lcm(*map(answers_a_problem, runs))
             single = [{item["task_id"]: item["passed"] for item in first_run(side)["per_problem"]} for side in runs]
             paired = compare_paired(*single)
             found.append(
                 {
                     "benchmark": benchmark, "first": first, "second": second, "problems": len(differences),
                     "difference": sum(differences) / len(differences), "bootstrap95": list(paired_bootstrap(differences)),
-                    "gained": paired["gained"], "lost": paired["lost"], "p_value": paired["p_value"],
+                    "gained": paired["gained"], "lost": paired["lost"], "p_mcnemar": paired["p_value"],
+                    "p_value": sign_flip_exact([round(value * answers) for value in differences]),
                 }
             )  # fmt: skip
     for row, corrected in zip(found, holm([row["p_value"] for row in found]), strict=True):
         low, high = row["bootstrap95"]
         row |= {"p_holm": corrected, "real": corrected < 0.05 and not low <= 0 <= high}
     return found
+
+
+def answers_a_problem(runs: list[dict]) -> int:
+    """How many answers an arm gave to each problem, over samples and repeats."""
+    return sum(run["per_problem"][0].get("samples", 1) for run in runs)
 
 
 def first_run(runs: list[dict]) -> dict:

@@ -7,6 +7,7 @@ from statistics import median
 
 from selfalign.io import read_json
 from selfalign.report.paths import owner
+from selfalign.usage import differ
 
 RULES = {"verdicts": "validate_responses"}
 """Rule of a stage whose name is not `generate_` and the stage's."""
@@ -38,15 +39,24 @@ def usage_rows(usage_files: list[str], memory: dict[str, float]) -> list[dict]:
 
 
 def versions(usage_files: list[str]) -> list[dict]:
-    """The stages whose answers were made by more than one version of an engine or server: `stage`, `owner`, `versions`
-    (version -> answers). Shards are summed up."""
-    found: dict[tuple[str, str], Counter] = defaultdict(Counter)
+    """The models whose answers were made by more than one version of an engine or server, be it in one stage or in several:
+    `model`, `versions` (version -> answers), `work` (version -> what it was asked for, as "generator stage")."""
+    found: dict[str, Counter] = defaultdict(Counter)
+    work: dict[tuple[str, str], set[str]] = defaultdict(set)
     for path in usage_files:
-        found[Path(path).parent.name, owner(path)[1]].update(read_json(path).get("versions", {}))
+        usage, (_, name) = read_json(path), owner(path)
+        model = usage.get("model") or name
+        for version, number in usage.get("versions", {}).items():
+            found[model][version] += number
+            work[model, version].add(f"{name} {Path(path).parent.name}")
     return [
-        {"stage": stage, "owner": name, "versions": dict(sorted(counted.items()))}
-        for (stage, name), counted in sorted(found.items())
-        if len(counted) > 1
+        {
+            "model": model,
+            "versions": dict(sorted(counted.items())),
+            "work": {version: sorted(work[model, version]) for version in sorted(counted)},
+        }
+        for model, counted in sorted(found.items())
+        if differ(counted)
     ]
 
 

@@ -87,8 +87,11 @@ def about_rows(groups: list[dict]) -> list[str]:
 def about_versions(mixed: list[dict]) -> list[str]:
     """Args: mixed: as :func:`selfalign.report.costs.versions` gives them."""
     return [
-        f"{row['owner']}, {row['stage']}: {len(row['versions'])} versions of the engine or server gave the answers ("
-        + ", ".join(f"{version}: {amount(number)}" for version, number in row["versions"].items())
+        f"Model {row['model']}: {len(row['versions'])} versions of the engine or server gave the answers ("
+        + "; ".join(
+            f"{version}: {amount(number)} for {', '.join(row['work'][version])}"
+            for version, number in row["versions"].items()
+        )
         + "); each row says which one made it."
         for row in mixed
     ]

@@ -83,7 +83,7 @@ def unusable(completion: Completion) -> Rejected | None:
     if completion.finish_reason == "content_filter":
         return Rejected("refused", "the server's content filter")
     if not completion.text.strip():
-        return Rejected("empty", f"finish reason {completion.finish_reason}")
+        return truncated(completion) or Rejected("empty", f"finish reason {completion.finish_reason}")
     if said := refusal(completion.text):
         return Rejected("refused", said)
     return None

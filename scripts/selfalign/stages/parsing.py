@@ -45,13 +45,31 @@ def invalid_unicode(text: str) -> str:
 
 
 REFUSAL = re.compile(
-    r"\A\W*(?:(?:i'?m|i am|we'?re|we are) (?:very |really |so )?(?:sorry|afraid|unable|not able)\b|sorry\b|i apologi[sz]e|"
-    r"unfortunately,? (?:i|we)\b|as an? (?:ai|large|language)\b|i (?:can'?t|cannot|can not|won'?t|will not) "
-    r"(?:help|assist|answer|provide|comply|do|write|create|fulfil))",
+    r"\A\W*(?:(?:i'?m|i am|we'?re|we are) (?:very |really |so )?(?:sorry|afraid|unable|not able|not comfortable)\b|sorry\b|"
+    r"i apologi[sz]e|my apologies,? but (?:i|we)\b|unfortunately,? (?:i|we)\b|as an? (?:ai|large|language)\b|"
+    r"i (?:must|have to|need to) (?:respectfully |politely )?(?:decline|refuse)|i (?:don'?t|do not) feel comfortable|"
+    r"i (?:can'?t|cannot|can not|won'?t|will not) "
+    r"(?:help|assist|answer|provide|comply|do|write|create|fulfil|be able|in good conscience))",
     re.IGNORECASE,
 )
+_HERE = r"(?:here(?:['\u2019]s| is| are| it is| you go| you are)|below (?:is|are))\b"
+_WISH = r"i(?:['\u2019](?:d|ll|m)| would| will| am)? (?:be )?(?:happy|glad|pleased) to\b[^\n.!:]*[.!:]\s*"
 BOILERPLATE = re.compile(
-    r"\A\s*(?:(?:sure|certainly|of course|absolutely|okay|ok|great|no problem|here(?:'s| is| are)|below is)\b[^\n]*[:!]\s*\n)+",
+    r"\A\s*(?:"
+    # "Sure!", and what is announced after it up to a colon, inside a line or at its end
+    r"(?:sure(?: thing)?|certainly|of course|absolutely|okay|ok|great|no problem|gladly)"
+    rf"(?:[ ]*[!.,:]+\s+|\s+(?={_HERE}))(?:{_WISH})?(?:{_HERE}(?:[^\n:`]*:\s+|[^\n]*[:!]\s*\n))?|"
+    rf"{_WISH}|"
+    # "Here is …" by itself may begin a task; it is none if it names one, or announces what begins on the next line
+    rf"{_HERE} (?:[\w'-]+ ){{0,4}}(?:exercise|task|problem|prompt|instruction|challenge|question|version|rewrite)\b[^\n:`]*:\s+|"
+    rf"{_HERE}[^\n]*[:!]\s*\n)+",
+    re.IGNORECASE,
+)
+CLOSING_WORDS = re.compile(
+    r"(?:\n[ \t]*|(?<=[.!?])[ ]+)(?:please )?(?:let me know (?:if|how|whether|when)\b|i hope (?:this|that|it) (?:helps|is helpful)|"
+    r"feel free to (?:ask|reach out|let me know)|(?:would you like|do you want|if you would like|if you want) me to\b|"
+    r"if you (?:have|need) (?:any |more |further |other )*(?:questions?|help|clarifications?|assistance|changes)\b|"
+    r"happy coding|good luck)[^\n]*\s*\Z",
     re.IGNORECASE,
 )
 
@@ -63,8 +81,11 @@ def refusal(text: str) -> str:
 
 
 def without_boilerplate(text: str) -> str:
-    """An answer without the pleasantries that chat models begin with ("Sure! Here is …"), as long as more follows."""
+    """An answer without the pleasantries that chat models begin and end with ("Sure! Here is …", "Let me know if …"), as long
+    as more is left."""
     rest = BOILERPLATE.sub("", text, count=1)
+    while (shorter := CLOSING_WORDS.sub("", rest)) != rest:
+        rest = shorter
     return rest if rest.strip() else text
 
 
