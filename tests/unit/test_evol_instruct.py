@@ -9,7 +9,7 @@ from selfalign.reasons import REASONS
 from selfalign.stages.parsing import Rejected
 
 SETTINGS = {
-    "fewshots": 2, "prefixes": 2, "min_words": 8, "max_words": 60, "round": 1, "most_similar": 0.8, **SAMPLING,
+    "fewshots": 2, "prefixes": 2, "min_words": 8, "max_words": 60, "round": 1, "min_new_words": 4, **SAMPLING,
     "operators": dict.fromkeys(OPERATORS, 1),
 }  # fmt: skip
 ROW = {

@@ -190,7 +190,7 @@ def test_a_share_of_the_tasks_is_drawn_by_their_ids(tmp_path):
     assert 150 < len(half) < 250 and Answers(SETTINGS, folder).select(rows) == rows
     assert Answers({**SETTINGS, "share": 0.5}, folder).select(rows[100:]) == [row for row in half if row in rows[100:]]
     evolved = [{"id": f"e{number}", "evolved_from": [row["id"]]} for number, row in enumerate(rows)]
-    settings = {**SETTINGS, "share": 0.5, "round": 2, "operators": {"reason": 1}, "most_similar": 0.8}
+    settings = {**SETTINGS, "share": 0.5, "round": 2, "operators": {"reason": 1}, "min_new_words": 4}
     assert Evolution(settings, folder).select(rows + evolved) == [evolved[rows.index(row)] for row in half]
 
 

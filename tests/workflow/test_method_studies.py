@@ -27,7 +27,12 @@ ARMS = {
     "oss": {"method": "oss-instruct", "model": "teacher"},
     "taught": {"method": "distill", "model": "teacher", "tasks_of": "gen"},
     "commits": {"method": "octopack", "model": "teacher"},
-    "evolved": {"method": "evol-instruct", "model": "teacher", "tasks_of": "gen", "evolution": {"rounds": 2}},
+    "evolved": {
+        "method": "evol-instruct",
+        "model": "teacher",
+        "tasks_of": "gen",
+        "evolution": {"rounds": 2, "min_new_words": 1},
+    },
 }
 UNTESTED = ("oss", "taught", "commits", "evolved")
 

@@ -7,14 +7,15 @@ from selfalign.decontaminate import Contamination
 from selfalign.near_duplicates import NearDuplicates, exact_key
 from selfalign.progress import counted
 from selfalign.stage import StageWriter
-from selfalign.unique import Place, RowFiles
+from selfalign.unique import Place, RowFiles, first_task
 
 
 class PairJudge:
     """Judges pairs in ascending id order: exact duplicate, contaminated, near-duplicate, or unique.
 
     Exact means the instruction (case and white space aside), the solution (white space aside), or the solution's
-    skeleton (:mod:`selfalign.datasets.skeleton`). Near means the token shingles of instruction and solution together.
+    skeleton (:mod:`selfalign.datasets.skeleton`). Near means the token shingles of instruction and solution together, but
+    for pairs whose tasks are versions of one task (:func:`selfalign.unique.first_task`).
     Benchmarks are looked for in instruction, response and tests. Only a unique pair is remembered, so a contaminated or
     duplicate one takes no other with it.
 
@@ -40,7 +41,8 @@ class PairJudge:
         if hits := self._contamination.find_all(text):
             self.contaminated.update(hit.benchmark for hit in hits)
             return "contaminated", "; ".join(map(str, hits))
-        if near := self._near.add(pair["id"], f"{pair['instruction']}\n{pair['solution']}"):
+        kin = first_task({"id": pair["lineage"]["task_id"], **pair["lineage"]})
+        if near := self._near.add(pair["id"], f"{pair['instruction']}\n{pair['solution']}", kin):
             return "near_duplicate", f"of {near[0]}, similarity {near[1]:.3f}"
         self._seen.update(dict.fromkeys(keys.items(), pair["id"]))
         return "", ""
