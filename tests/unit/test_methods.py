@@ -106,6 +106,22 @@ def test_distilled_pairs_descend_from_the_other_generators_tasks_and_seeds(confi
     assert not layout.is_judged(whole, "taught")
 
 
+def test_a_chain_of_teachers_answers_the_tasks_at_its_beginning(config):
+    model = next(iter(config["models"]))
+    chain = {
+        "first": {"method": "distill", "model": model, "tasks_of": "self-align"},
+        "second": {"method": "distill", "model": model, "tasks_of": "first"},
+        "evolved": {"method": "evol-instruct", "model": model, "tasks_of": "second"},
+        "third": {"method": "distill", "model": model, "tasks_of": "evolved"},
+    }
+    whole = resolved(config, **chain)
+    owners = {name: layout.tasks_owner(whole, name) for name in chain}
+    assert owners == {"first": "self-align", "second": "self-align", "evolved": "evolved", "third": "evolved"}
+    whole["datasets"] = {"d": {"generators": ["second"], "policy": "passing"}}
+    (_, paths), *_ = layout.dataset_shards(whole, "d", ["0-of-1"])
+    assert paths["unique_tasks"].startswith("results/generators/self-align/")
+
+
 def test_a_methods_own_module_changes_the_hash_of_its_stages_alone():
     assert stage_fingerprint("generate.py", "concepts") == code_fingerprint("generate.py")
     own = {
