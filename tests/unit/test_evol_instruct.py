@@ -91,6 +91,16 @@ def test_failures_are_eliminated_with_a_reason(folder, text, finish, reason):
     assert isinstance(parsed, Rejected) and parsed.reason == reason and reason in REASONS["evolved"]
 
 
+def test_code_that_the_task_shows_already_is_no_solution(folder):
+    """As in the tasks of commits, which ask for a change of the code that they show."""
+    code = "```python\ndef total(prices):\n    return sum(prices)\n```"
+    row = {**ROW, "instruction": f"Add a discount to the sum\n\n{code}"}
+    deeper = f"Add a discount to the sum, and raise a ValueError naming negative prices first.\n\n{code}"
+    assert evolve(folder, deeper, row=row, operators={"constrain": 1})["instruction"] == deeper
+    solved = deeper.replace("return sum(prices)", "return 0.9 * sum(prices)")
+    assert evolve(folder, solved, row=row, operators={"constrain": 1}).reason == "contains_solution"
+
+
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_a_copy_of_a_shown_task_is_no_evolution(folder, operator):
     stage = Evolution({**SETTINGS, "operators": {operator: 1}, "max_words": 99}, folder)

@@ -93,7 +93,9 @@ class Evolution(Tasks):
             return problem
         instruction = without_boilerplate(completion.text).strip()
         problem = (
-            self._eliminated(row, instruction) or self._filter(instruction) or self._without_gain(row, instruction)
+            self._eliminated(row, instruction)
+            or self._filter(instruction, row["instruction"])
+            or self._without_gain(row, instruction)
         )
         if problem:
             return problem
