@@ -1,7 +1,7 @@
 """Draws one response a task by policy, drops duplicates and benchmark overlap, splits, and writes pairs and card."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,13 +12,14 @@ from selfalign.datasets.census import Census, ordered
 from selfalign.datasets.files import parquet_rows
 from selfalign.datasets.judge import PairJudge, keep_unique
 from selfalign.datasets.policies import POLICIES
+from selfalign.datasets.shown_tests import with_shown_tests
 from selfalign.datasets.split import held_out_ids
 from selfalign.decontaminate import Contamination
 from selfalign.errors import EmptyStageError
 from selfalign.io import atomic, dumps, read_json, write_text
 from selfalign.progress import counted
 from selfalign.stage import StageWriter, funnel, merge_counts
-from selfalign.unique import Place, RowFiles, ShardsWriter, folder_of
+from selfalign.unique import RowFiles, ShardsWriter, folder_of
 
 logger = logging.getLogger("selfalign")
 
@@ -62,7 +63,8 @@ def main(
     """
     merge_counts(verdict_counts)
     census = Census()
-    judge = PairJudge(spec["near_duplicates"], Contamination.from_files(benchmarks, spec["decontaminate"]["ngram"]))
+    contamination = Contamination.from_files(benchmarks, spec["decontaminate"]["ngram"])
+    judge = PairJudge(spec["near_duplicates"], contamination, spec["unique_names"])
     with (
         ShardsWriter("datasets", folder=folder_of([train]), rejected=rejected, counts=counts) as writer,
         temporary(Path(train).with_name(".candidates.jsonl")) as waiting,
@@ -78,7 +80,8 @@ def main(
                 sides = {"train": (train, train_parquet), "held_out": (held_out, held_out_parquet)}
                 for split, paths in sides.items():
                     places = [place for place in unique if (place.row_id in apart) == (split == "held_out")]
-                    write_split(split, paths, places, candidates, writer, census)
+                    pairs = (with_shown_tests(candidates.row(place), spec["shown_tests"]) for place in places)
+                    write_split(split, paths, pairs, writer, census)
     found = read_json(counts)
     write_text(card, card_text(name, spec, census, found, [read_json(m) for m in models], origins or {}))
     logger.info("dataset %s: %s", name, funnel(found))
@@ -108,12 +111,12 @@ def write_candidates(
 
 
 def write_split(
-    split: str, paths: tuple[str, str], places: list[Place], candidates: RowFiles, writer: ShardsWriter, census: Census
+    split: str, paths: tuple[str, str], pairs: Iterable[dict], writer: ShardsWriter, census: Census
 ) -> None:
     """Writes the pairs of one side to a JSON Lines and a Parquet file, by ascending id."""
     rows, table = paths
     with writer.shard(rows), parquet_rows(table) as add:
-        for pair in map(candidates.row, places):
+        for pair in pairs:
             writer.keep(pair)
             add(pair)
             census.kept(pair, split)

@@ -6,7 +6,7 @@ from itertools import groupby
 from selfalign.adapter import run
 from selfalign.decontaminate import Contamination
 from selfalign.stage import funnel
-from selfalign.unique import RowFiles, ShardsWriter, Uniqueness, folder_of, keep_unique
+from selfalign.unique import RowFiles, ShardsWriter, Uniqueness, first_task, folder_of, keep_unique
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ def main(
         RowFiles(tasks) as files,
         ShardsWriter("unique_tasks", folder=folder_of(unique_tasks), rejected=rejected, counts=counts) as writer,
     ):
-        unique = keep_unique(files, lambda row: row["instruction"], judge, writer)
+        unique = keep_unique(files, lambda row: row["instruction"], judge, writer, kin_of=first_task)
         shards = len(unique_tasks)
         in_shards = sorted(unique, key=lambda place: (place.file % shards, place.file, place.offset))
         places = {shard: list(group) for shard, group in groupby(in_shards, key=lambda place: place.file % shards)}

@@ -16,16 +16,20 @@ def apply_methods(config: dict) -> list[str]:
     """Fills in, in place, what a generator's method sets otherwise than the schema; before the schema's defaults.
 
     Returns:
-        What is wrong: settings of stages that the method does not have.
+        What is wrong: methods that nobody knows, settings of stages that the method does not have.
     """
     problems = []
     generators = config.get("generators")
     for name, generator in generators.items() if isinstance(generators, dict) else ():
         if not isinstance(generator, dict):
             continue
-        method = METHODS.get(generator.get("method", USUAL))
-        if method is None:
+        named = generator.get("method", USUAL)
+        if not isinstance(named, str):
             continue  # the schema says so
+        method = METHODS.get(named)
+        if method is None:
+            problems.append(f"generators.{name}.method is {named!r}: one of {', '.join(METHODS)} is wanted")
+            continue
         for section in SECTIONS:
             if section in generator and section not in method.sections:
                 known = ", ".join(method.sections) or "none"

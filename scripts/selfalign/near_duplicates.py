@@ -75,29 +75,37 @@ class NearDuplicates:
         self._length = count * rows
         self._index = RMinHashLSH(threshold, self._length, count)
         self._ids: list[str] = []
+        self._kin: dict[int, str] = {}
         self._shingles: list[numpy.ndarray] = []
 
     def __len__(self) -> int:
         return len(self._ids)
 
-    def add(self, row_id: str, text: str) -> tuple[str, float] | None:
+    def add(self, row_id: str, text: str, kin: str | None = None) -> tuple[str, float] | None:
         """None if the row is no near-duplicate: it is kept and remembered. Else the id of the remembered row with the
         highest Jaccard similarity (among equals, the one remembered first) and that similarity; it is not remembered.
+
+        Args:
+            kin: rows that name the same one are not compared with each other: they are meant to be alike.
         """
         own = shingles(text, self.shingle)
         sketch = RMinHash(self._length, SEED)
         sketch.update([item.tobytes() for item in own])
-        best = self._most_similar(own, self._index.query(sketch))
+        best = self._most_similar(own, self._index.query(sketch), kin)
         if best is not None and best[1] >= self.threshold:
             return self._ids[best[0]], best[1]
         self._index.insert(len(self._ids), sketch)
+        if kin is not None:
+            self._kin[len(self._ids)] = kin
         self._ids.append(row_id)
         self._shingles.append(own)
         return None
 
-    def _most_similar(self, own: numpy.ndarray, candidates: list[int]) -> tuple[int, float] | None:
+    def _most_similar(self, own: numpy.ndarray, candidates: list[int], kin: str | None) -> tuple[int, float] | None:
         best = None
         for position in sorted(set(candidates)):
+            if kin is not None and self._kin.get(position) == kin:
+                continue
             other = self._shingles[position]
             smaller, larger = sorted((own.size, other.size))
             if smaller < self.threshold * larger:  # the similarity cannot reach the threshold

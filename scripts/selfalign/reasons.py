@@ -143,7 +143,7 @@ REASONS: dict[str, dict[str, str]] = {
     "datasets": {
         "not_qualified": "its verdict does not qualify under the dataset's policy",
         "not_drawn": "it qualifies, and another response of the same task was drawn",
-        "exact_duplicate": "instruction, solution or code skeleton seen before",
+        "exact_duplicate": "instruction, solution or code skeleton seen before, or by option the names of its functions",
         "near_duplicate": "Jaccard similarity with a kept pair at or above the threshold",
         "contaminated": "overlaps a benchmark",
         "over_limit": "beyond the dataset's limit, hence not looked at",

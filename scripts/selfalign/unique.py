@@ -86,16 +86,16 @@ class Uniqueness:
         self.contaminated: Counter[str] = Counter(dict.fromkeys(contamination.tasks, 0))
         """Benchmark -> rows that overlap it; a row that overlaps several counts for each."""
 
-    def judge(self, row_id: str, text: str) -> tuple[str, str]:
+    def judge(self, row_id: str, text: str, kin: str | None = None) -> tuple[str, str]:
         """(reason, detail), or ("", "") for a row that is unique and remembered. A row that overlaps a benchmark is not
-        remembered, so it takes no other row with it."""
+        remembered, so it takes no other row with it. Rows of the same `kin` are no near-duplicates of each other."""
         key = exact_key(text, ignore_case=self._ignore_case)
         if key in self._exact:
             return "exact_duplicate", f"of {self._exact[key]}"
         if hits := self._contamination.find_all(text):
             self.contaminated.update(hit.benchmark for hit in hits)
             return "contaminated", "; ".join(map(str, hits))
-        if near := self._near.add(row_id, text):
+        if near := self._near.add(row_id, text, kin):
             return "near_duplicate", f"of {near[0]}, similarity {near[1]:.3f}"
         self._exact[key] = row_id
         return "", ""
@@ -125,8 +125,19 @@ class ShardsWriter(StageWriter):
         del self._files["kept"]
 
 
+def first_task(task: dict) -> str:
+    """Id of the task that a task was evolved from, over all rounds; its own for one that was not. The versions of one task
+    are alike by design, and whether each says something new was asked when it was made: they are kin, not duplicates."""
+    return [*task.get("evolved_from", []), task["id"]][0]
+
+
 def keep_unique(
-    files: RowFiles, text_of: Callable[[dict], str], judge: Uniqueness, writer: StageWriter, limit: int | None = None
+    files: RowFiles,
+    text_of: Callable[[dict], str],
+    judge: Uniqueness,
+    writer: StageWriter,
+    limit: int | None = None,
+    kin_of: Callable[[dict], str | None] = lambda row: None,
 ) -> list[Place]:
     """Judges every row of `files`; rejects go to `writer`, the places of the others are returned by ascending id.
 
@@ -138,7 +149,7 @@ def keep_unique(
         if limit is not None and len(unique) >= limit:
             writer.reject(row, "over_limit")
             continue
-        reason, detail = judge.judge(place.row_id, text_of(row))
+        reason, detail = judge.judge(place.row_id, text_of(row), kin_of(row))
         if reason:
             writer.reject(row, reason, detail)
         else:

@@ -23,6 +23,8 @@ SPEC = {
     "policy": "passing",
     "limit": None,
     "held_out": 0.2,
+    "unique_names": False,
+    "shown_tests": 0,
     "near_duplicates": {"threshold": 0.8, "permutations": 64, "shingle": 5},
     "decontaminate": {"ngram": 10},
 }

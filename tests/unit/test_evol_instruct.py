@@ -9,7 +9,7 @@ from selfalign.reasons import REASONS
 from selfalign.stages.parsing import Rejected
 
 SETTINGS = {
-    "fewshots": 2, "prefixes": 2, "min_words": 8, "max_words": 60, "round": 1, "most_similar": 0.8, **SAMPLING,
+    "fewshots": 2, "prefixes": 2, "min_words": 8, "max_words": 60, "round": 1, "min_new_words": 4, **SAMPLING,
     "operators": dict.fromkeys(OPERATORS, 1),
 }  # fmt: skip
 ROW = {
@@ -89,6 +89,16 @@ def test_a_broader_task_does_not(folder):
 def test_failures_are_eliminated_with_a_reason(folder, text, finish, reason):
     parsed = evolve(folder, text, finish)
     assert isinstance(parsed, Rejected) and parsed.reason == reason and reason in REASONS["evolved"]
+
+
+def test_code_that_the_task_shows_already_is_no_solution(folder):
+    """As in the tasks of commits, which ask for a change of the code that they show."""
+    code = "```python\ndef total(prices):\n    return sum(prices)\n```"
+    row = {**ROW, "instruction": f"Add a discount to the sum\n\n{code}"}
+    deeper = f"Add a discount to the sum, and raise a ValueError naming negative prices first.\n\n{code}"
+    assert evolve(folder, deeper, row=row, operators={"constrain": 1})["instruction"] == deeper
+    solved = deeper.replace("return sum(prices)", "return 0.9 * sum(prices)")
+    assert evolve(folder, solved, row=row, operators={"constrain": 1}).reason == "contains_solution"
 
 
 @pytest.mark.parametrize("operator", OPERATORS)

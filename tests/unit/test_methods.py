@@ -14,6 +14,7 @@ from selfalign.errors import UserError
 from selfalign.fingerprint import code_fingerprint, stage_fingerprint
 from selfalign.io import read_json, read_jsonl, write_jsonl
 from selfalign.methods import METHODS, layout
+from selfalign.methods.base import Method
 from selfalign.methods.evol_instruct import Evolution
 from selfalign.methods.oss_instruct import ProblemsWithSolutions, shown
 from selfalign.methods.seed_to_task import SeedTasks
@@ -58,9 +59,25 @@ def test_every_method_is_documented_and_has_its_prompts(method, root):
             assert stage in SHARED or stage_module(stage) == f"selfalign.methods.{stage}"
 
 
-def test_the_schema_knows_every_method(root):
-    schema = yaml.safe_load((root / "schemas" / "config.schema.yaml").read_text())
-    assert set(schema["$defs"]["generator"]["properties"]["method"]["enum"]) == set(METHODS)
+def test_a_method_is_known_by_its_line_in_the_registry_alone(config, monkeypatch):
+    """Its module and its prompt stay out of this; no schema and no rule names it."""
+    model = next(iter(config["models"]))
+    entry = {"method": "dummy", "model": model, "style": "chat", "tasks": {"max_tokens": 99}}
+    with pytest.raises(UserError, match=r"generators\.x\.method is 'dummy': one of self-align, "):
+        resolved(config, x=entry)
+    dummy = Method("dummy", "Nothing but a test.", seeds="snippets", tasks="dummy", tested=False, defaults={"share": 1})
+    monkeypatch.setitem(METHODS, dummy.name, dummy)
+    whole = resolved(config, x=entry)
+    assert whole["generators"]["x"]["tasks"]["max_tokens"] == 99 and "concepts" not in whole["generators"]["x"]
+    assert layout.stage_folders(whole, "x") == ["tasks", "responses"]
+    assert layout.task_parents(whole, "x") == "results/seeds/snippets/shards/{shard}.jsonl"
+    assert stage_module("dummy") == "selfalign.methods.dummy"
+
+
+@pytest.mark.parametrize("method", [7, ["distill"], None])
+def test_a_method_that_is_no_name_is_refused(config, method):
+    with pytest.raises(UserError, match=r"generators\.x\.method is .*string is wanted"):
+        resolved(config, x={"method": method, "model": next(iter(config["models"]))})
 
 
 def test_a_method_sets_its_own_defaults_and_has_no_other_sections(config):
@@ -104,6 +121,22 @@ def test_distilled_pairs_descend_from_the_other_generators_tasks_and_seeds(confi
     (_, paths), *_ = layout.dataset_shards(whole, "d", ["0-of-1"])
     assert paths["responses"].startswith("results/generators/taught/responses/") and "verdicts" not in paths
     assert not layout.is_judged(whole, "taught")
+
+
+def test_a_chain_of_teachers_answers_the_tasks_at_its_beginning(config):
+    model = next(iter(config["models"]))
+    chain = {
+        "first": {"method": "distill", "model": model, "tasks_of": "self-align"},
+        "second": {"method": "distill", "model": model, "tasks_of": "first"},
+        "evolved": {"method": "evol-instruct", "model": model, "tasks_of": "second"},
+        "third": {"method": "distill", "model": model, "tasks_of": "evolved"},
+    }
+    whole = resolved(config, **chain)
+    owners = {name: layout.tasks_owner(whole, name) for name in chain}
+    assert owners == {"first": "self-align", "second": "self-align", "evolved": "evolved", "third": "evolved"}
+    whole["datasets"] = {"d": {"generators": ["second"], "policy": "passing"}}
+    (_, paths), *_ = layout.dataset_shards(whole, "d", ["0-of-1"])
+    assert paths["unique_tasks"].startswith("results/generators/self-align/")
 
 
 def test_a_methods_own_module_changes_the_hash_of_its_stages_alone():
@@ -191,7 +224,7 @@ def test_a_share_of_the_tasks_is_drawn_by_their_ids(tmp_path):
     assert 150 < len(half) < 250 and Answers(SETTINGS, folder).select(rows) == rows
     assert Answers({**SETTINGS, "share": 0.5}, folder).select(rows[100:]) == [row for row in half if row in rows[100:]]
     evolved = [{"id": f"e{number}", "evolved_from": [row["id"]]} for number, row in enumerate(rows)]
-    settings = {**SETTINGS, "share": 0.5, "round": 2, "operators": {"reason": 1}, "most_similar": 0.8}
+    settings = {**SETTINGS, "share": 0.5, "round": 2, "operators": {"reason": 1}, "min_new_words": 4}
     assert Evolution(settings, folder).select(rows + evolved) == [evolved[rows.index(row)] for row in half]
 
 

@@ -343,11 +343,18 @@ def test_warnings_name_what_is_wrong_and_nothing_else():
         "name": "",
         "rows": [funnel_row("typecheck", counts("typecheck", 3, 1, failed={"no_verdict": 2}))],
     }
+    dataset = {"layer": "dataset", "name": "passing", "rows": [funnel_row("datasets", counts("datasets", 90, 60))]}
+    enough = {"passing": {**CONFIG["datasets"]["passing"], "limit": 60}}
+    assert warnings.warnings(**{**clean, "config": {**CONFIG, "datasets": enough}, "groups": [dataset]}) == []
     cases = {
         "made these rows up": {"config": fake},
         "no test has proven": {"config": fake},
         "2 rows could not be judged (seeds, check types)": {"groups": [group]},
         "1 of 16 problems": {"scores": [{**full, "problems": 1}]},
+        "Dataset passing has 60 pairs, fewer than its limit of 1,000": {
+            "config": {**CONFIG, "datasets": {"passing": {**CONFIG["datasets"]["passing"], "limit": 1000}}},
+            "groups": [dataset],
+        },
         "8 of 16 answers were cut": {"scores": [{**full, "truncated": 8}]},
         "500 of 2,000 pairs were longer": {"trainings": {"tuned": {"rows": 1500, "rows_too_long": 500}}},
         "changes that were not committed": {"git": {"modified": True}},

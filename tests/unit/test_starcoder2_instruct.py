@@ -45,6 +45,17 @@ def test_reasoning_and_explanation_are_each_in_half_of_the_pairs(stage):
 
 
 @pytest.mark.parametrize(
+    ("more", "shown"),
+    [("", False), ("Return the latest one.", False), ("Test it.", True), ("Write unittests for it.", True)],
+)
+def test_a_task_that_asks_for_tests_is_answered_with_them(stage, more, shown):
+    row = {**ROW, "instruction": f"{ROW['instruction']} {more}"}
+    for sample in range(8):
+        text = stage.parse(row, sample, Completion(GOOD, "stop", 10, 0, 5))["text"]
+        assert text.endswith("```python\nassert add(1, 2) == 3\n```") == shown and ("assert" in text) == shown
+
+
+@pytest.mark.parametrize(
     ("text", "finish", "reason"),
     [
         (GOOD.replace("[Explanation]", "Explanation"), "stop", "malformed"),

@@ -27,7 +27,12 @@ ARMS = {
     "oss": {"method": "oss-instruct", "model": "teacher"},
     "taught": {"method": "distill", "model": "teacher", "tasks_of": "gen"},
     "commits": {"method": "octopack", "model": "teacher"},
-    "evolved": {"method": "evol-instruct", "model": "teacher", "tasks_of": "gen", "evolution": {"rounds": 2}},
+    "evolved": {
+        "method": "evol-instruct",
+        "model": "teacher",
+        "tasks_of": "gen",
+        "evolution": {"rounds": 2, "min_new_words": 1},
+    },
 }
 UNTESTED = ("oss", "taught", "commits", "evolved")
 
@@ -159,3 +164,10 @@ def test_a_study_that_only_wants_published_data_pays_for_no_tests(tmp_path, sand
     study = study_of_methods(tmp_path).set("datasets", {"d": {"generators": ["taught"], "policy": "unfiltered"}})
     planned = study.planned("data")
     assert "generate_tests" not in planned and "validate_responses" not in planned
+
+
+def test_a_teacher_of_a_teacher_is_planned(tmp_path, sandbox_image):
+    study = study_of_methods(tmp_path)
+    study.config["generators"] = {**ARMS, "again": {**ARMS["taught"], "tasks_of": "taught"}}
+    study.set("datasets", {"d": {"generators": ["again"], "policy": "unfiltered"}})
+    assert study.planned("data")["generate_responses"] == 1

@@ -128,12 +128,19 @@ PROOFS = {
 def selection(spec: dict) -> str:
     near = spec["near_duplicates"]
     limit = "no limit" if spec["limit"] is None else f"at most {spec['limit']:,} pairs"
+    names = " Pairs whose functions have the names of a kept pair's are dropped too." if spec["unique_names"] else ""
+    shown = (
+        f" {spec['shown_tests']:.0%} of the instructions, drawn by id, end with some of the pair's tests, where these are plain "
+        "assertions and the instruction does not speak of tests."
+        if spec["shown_tests"]
+        else ""
+    )
     return (
         "## Selection\n\n"
         f"Policy `{spec['policy']}`: at most one response a task, drawn by id. Exact duplicates of instruction, solution or "
         f"code skeleton are dropped, and pairs whose Jaccard similarity with a kept one is {near['threshold']} or more "
         f"(shingles of {near['shingle']} words). Pairs that share {spec['decontaminate']['ngram']} words in a row with a "
-        f"benchmark are dropped. Held out: {spec['held_out']:.1%}, by id; {limit}.\n"
+        f"benchmark are dropped.{names}{shown} Held out: {spec['held_out']:.1%}, by id; {limit}.\n"
     )
 
 

@@ -51,7 +51,7 @@ STOP_WORDS = frozenset(
 class Evolution(Tasks):
     """See :class:`selfalign.stages.Stage`. Input rows are tasks: those that evolution began with, then all earlier rounds.
 
-    Settings, beside those of tasks: `round`, weights of `operators`, `most_similar`.
+    Settings, beside those of tasks: `round`, weights of `operators`, `min_new_words`.
     """
 
     name = "evol_instruct"
@@ -92,7 +92,12 @@ class Evolution(Tasks):
         if problem := unusable(completion) or truncated(completion):
             return problem
         instruction = without_boilerplate(completion.text).strip()
-        if problem := self._eliminated(row, instruction) or self._filter(instruction):
+        problem = (
+            self._eliminated(row, instruction)
+            or self._filter(instruction, row["instruction"])
+            or self._without_gain(row, instruction)
+        )
+        if problem:
             return problem
         operator = self.operator(row)
         deeper = operator != BROADEN
@@ -116,13 +121,16 @@ class Evolution(Tasks):
             return Rejected("only_stop_words", instruction[:80])
         if match := LEAKED.search(instruction):
             return Rejected("prompt_leakage", match[0].strip())
-        alike = similarity(instruction, row["instruction"])
-        if alike >= self.settings["most_similar"]:
-            return Rejected("no_gain", f"similarity {alike:.2f}")
         for shown in self._shown(row):
             if similarity(instruction, shown) >= COPY:
                 return Rejected("copies_example", shown[:80])
         return None
+
+    def _without_gain(self, row: dict, instruction: str) -> Rejected | None:
+        """Whether it says the same again. New words are counted, not how alike the two are: an operator asks for ten to
+        twenty words more, which is little beside a long task."""
+        new = set(words(instruction)) - set(words(row["instruction"])) - STOP_WORDS
+        return Rejected("no_gain", f"{len(new)} new words") if len(new) < self.settings["min_new_words"] else None
 
     def _shown(self, row: dict) -> list[str]:
         """The tasks that the row's prefix shows."""

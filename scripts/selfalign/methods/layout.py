@@ -73,9 +73,11 @@ def seed_files(config: dict, suffix: str) -> list[str]:
 
 
 def tasks_owner(config: dict, name: str) -> str:
-    """The generator whose unique tasks a generator answers: itself, or for distillation another one."""
-    method = method_of(config, name)
-    return name if method.tasks or method.rounds else config["generators"][name]["tasks_of"]
+    """The generator whose unique tasks a generator answers: itself, or for distillation the first in the chain of
+    `tasks_of` that has tasks of its own."""
+    while not (method_of(config, name).tasks or method_of(config, name).rounds):
+        name = config["generators"][name]["tasks_of"]
+    return name
 
 
 def concepts_owner(config: dict, name: str) -> str | None:

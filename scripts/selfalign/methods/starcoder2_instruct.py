@@ -34,6 +34,7 @@ METHOD = Method(
 
 SECTIONS = ("Reasoning", "Implementation", "Explanation", "Tests")
 TAG = re.compile(r"^[ \t]*\[(" + "|".join(SECTIONS) + r")\][ \t]*$", re.IGNORECASE | re.MULTILINE)
+ASKS_FOR_TESTS = re.compile(r"\b(?:unit)?test", re.IGNORECASE)
 DROPPED = 0.5
 """Share of the pairs that lose their reasoning, and of those that lose their explanation."""
 
@@ -49,7 +50,8 @@ class SectionedResponses(Responses):
             cut = completion.finish_reason == "length"
             return Rejected("truncated", f"{completion.output_tokens} tokens, {parts.reason}") if cut else parts
         key = row_id("sections", row["id"], sample, completion.text)
-        text = student_text(parts, draw(key, "reasoning") >= DROPPED, draw(key, "explanation") >= DROPPED)
+        asked = bool(ASKS_FOR_TESTS.search(row["instruction"]))
+        text = student_text(parts, draw(key, "reasoning") >= DROPPED, draw(key, "explanation") >= DROPPED, asked)
         return response_row(row, sample, completion, text, parts["Implementation"], parts["Tests"])
 
 
@@ -77,10 +79,13 @@ def split_sections(answer: str) -> dict[str, str] | Rejected:
     return found
 
 
-def student_text(parts: dict[str, str], reasoning: bool, explanation: bool) -> str:
-    """What a student is shown: the code, and before and after it the sections that are drawn."""
-    code = f"{FENCE}python\n{parts['Implementation']}\n{FENCE}"
-    shown = [parts["Reasoning"] if reasoning else "", code, parts["Explanation"] if explanation else ""]
+def student_text(parts: dict[str, str], reasoning: bool, explanation: bool, tests: bool) -> str:
+    """What a student is shown: the code, before and after it the sections that are drawn, and the tests for a task that
+    asks for some."""
+    code, checks = (f"{FENCE}python\n{parts[name]}\n{FENCE}" for name in ("Implementation", "Tests"))
+    shown = [
+        parts["Reasoning"] if reasoning else "", code, parts["Explanation"] if explanation else "", checks if tests else ""
+    ]  # fmt: skip
     return "\n\n".join(part for part in shown if part)
 
 

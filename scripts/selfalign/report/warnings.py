@@ -19,8 +19,8 @@ def warnings(
 ) -> list[str]:
     """Sentences, the gravest first."""
     return [
-        *fake(config), *about_scores(scores), *about_training(config, trainings), *about_rows(groups),
-        *about_versions(mixed), *about_reuse(usage), *about_code(git),
+        *fake(config), *about_scores(scores), *about_training(config, trainings), *about_sizes(config, groups),
+        *about_rows(groups), *about_versions(mixed), *about_reuse(usage), *about_code(git),
     ]  # fmt: skip
 
 
@@ -75,6 +75,18 @@ def about_training(config: dict, trainings: dict) -> list[str]:
                 f"Dataset {name} has the policy {dataset['policy']}: it holds responses that no test has proven."
             )
     return found
+
+
+def about_sizes(config: dict, groups: list[dict]) -> list[str]:
+    """Datasets that stay below their `limit`: arms that should be of one size are not."""
+    kept = {group["name"]: row["kept"] for group, row in funnel.rows(groups) if row["stage"] == "datasets"}
+    trained = {checkpoint["dataset"] for checkpoint in config.get("checkpoints", {}).values()}
+    return [
+        f"Dataset {name} has {amount(kept[name])} pairs, fewer than its limit of {amount(limit)}: an arm that is trained on it "
+        "is smaller than those that reach theirs."
+        for name in sorted(trained & kept.keys())
+        if (limit := config["datasets"][name].get("limit")) is not None and kept[name] < limit
+    ]
 
 
 def about_rows(groups: list[dict]) -> list[str]:

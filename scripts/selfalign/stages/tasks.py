@@ -54,10 +54,11 @@ class Tasks(FewshotStage):
             "instruction": instruction,
         }
 
-    def _filter(self, instruction: str) -> Rejected | None:
+    def _filter(self, instruction: str, given: str = "") -> Rejected | None:
+        """Args: given: the task that this one is made from; the code that it shows already is no solution."""
         if match := LEAKED.search(instruction):
             return Rejected("prompt_leakage", match[0].strip())
-        if detail := shown_solution(instruction):
+        if detail := shown_solution(instruction, given):
             return Rejected("contains_solution", detail)
         count = len(instruction.split())
         if count < self.settings["min_words"]:
@@ -70,13 +71,14 @@ class Tasks(FewshotStage):
         return None
 
 
-def shown_solution(instruction: str) -> str:
-    """Says what in a task is already a solution; "" for a plain task, which may show a signature or a call."""
+def shown_solution(instruction: str, given: str = "") -> str:
+    """Says what in a task is already a solution; "" for a plain task, which may show a signature or a call, and the code
+    that the task before it, `given`, shows too."""
     if match := SOLUTION_HEADING.search(instruction):
         return f"heading {match[0].strip()!r}"
     pieces = [block.code for block in code_blocks(instruction)] + DEFINITION.findall(instruction)
     for piece in pieces:
-        tree = parse_code(piece)
+        tree = parse_code(piece) if piece.strip() not in given else None
         for node in ast.walk(tree) if tree else ():
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not is_stub(node):
                 return f"function {node.name!r} with a body"
