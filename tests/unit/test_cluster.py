@@ -251,10 +251,37 @@ def test_the_log_of_the_run_says_why_a_job_failed(slurm):
     ]
 
 
-def test_a_cancelled_job_is_a_cancelled_job_in_sacct_mode_too(slurm):
-    (slurm / "sacct").write_text("7|CANCELLED by 0\n8|RUNNING\n")
-    done = subprocess.run(["sacct", "-X", "--name", "run-1"], capture_output=True, text=True)
-    assert done.stdout == "7|CANCELLED\n8|RUNNING\n"
+@pytest.mark.parametrize(("row", "told"), [("COMPLETED|None", "COMPLETED"), ("CANCELLED|None", "CANCELLED")])
+def test_the_plugin_may_ask_sacct_on_a_cluster_without_accounting(slurm, row, told):
+    """It does whenever `scontrol show config` fails or is slow, with these words."""
+    (slurm / "sbatch").write_text("7\n")
+    submit()
+    (slurm / "sacct").write_text("!Slurm accounting storage is disabled")
+    (slurm / "squeue").write_text(f"7|{row}\n")
+    words = [
+        "sacct",
+        "-X",
+        "--parsable2",
+        "--clusters",
+        "all",
+        "--noheader",
+        "--format=JobIdRaw,State",
+        "--name",
+        "run-1",
+    ]
+    assert subprocess.run(words, capture_output=True, text=True, check=True).stdout == f"7|{told}\n"
+    known_for(slurm, 60)
+    (slurm / "squeue").write_text("7|PREEMPTED|None\n")
+    subprocess.run(words, check=True)
+    known_for(slurm, 60)
+    assert subprocess.run(words, capture_output=True, text=True, check=True).stdout == "7|FAILED\n"
+    assert "sacct" not in (slurm / "calls").read_text()
+
+
+def test_other_questions_to_sacct_are_its_own_to_answer(slurm):
+    (slurm / "sacct").write_text("7|00:01:00\n")
+    done = subprocess.run(["sacct", "--name", "run-1", "--format=JobIdRaw,Elapsed"], capture_output=True, text=True)
+    assert done.stdout == "7|00:01:00\n"
 
 
 def test_jobs_do_not_see_what_stands_in_front_of_slurm(slurm):

@@ -6,7 +6,8 @@ nor tries a submission again. Each is mended here, outside its code, in the comm
 - sbatch: the run's name is on disk before SLURM has the job; a controller that does not answer is asked again.
 - squeue: a job that SLURM no longer knows, that was preempted for good, or that SLURM will never start, has FAILED, so
   that Snakemake submits it anew. A controller that does not answer is asked again.
-- sacct: "CANCELLED by 1000" is CANCELLED.
+- sacct: asked for the states of the run's jobs, it answers as squeue does. The plugin goes over to it for a whole look
+  when `scontrol` is slow once, and would ask a database that is away, or that the cluster never had, for ever.
 
 Standard library only, and quick: the plugin calls it for every job and every look at the queue.
 """
@@ -235,11 +236,11 @@ def accounted(job: str) -> str:
     return state if state in ENDED else ""
 
 
-def sacct(arguments: list[str]) -> int:
-    done = call([*real("sacct"), *arguments])
-    sys.stdout.write(re.sub(r"CANCELLED by \S+", "CANCELLED", done.stdout))
-    sys.stderr.write(done.stderr)
-    return done.returncode
+def sacct(arguments: list[str], folder: Path) -> int:
+    run = option(arguments, "--name")
+    if not run or option(arguments, "--format") != "JobIdRaw,State":
+        os.execve(real("sacct")[0], ["sacct", *arguments], own_environment())
+    return squeue(["--states=all", "--name", run], folder)
 
 
 def main(command: str, arguments: list[str]) -> int:
@@ -247,9 +248,7 @@ def main(command: str, arguments: list[str]) -> int:
     if not folder:
         os.execve(real(command)[0], [command, *arguments], own_environment())
     Path(folder).mkdir(parents=True, exist_ok=True)
-    if command == "sacct":
-        return sacct(arguments)
-    return {"sbatch": sbatch, "squeue": squeue}[command](arguments, Path(folder))
+    return {"sbatch": sbatch, "squeue": squeue, "sacct": sacct}[command](arguments, Path(folder))
 
 
 if __name__ == "__main__":
