@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from snakemake.resources import Resource
 from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
 
 from selfalign import ROOT
-from selfalign.cluster import gpu, shim
+from selfalign.cluster import folder_lock, gpu, shim
 from selfalign.cluster.earlier import choice
 from selfalign.cluster.folder_lock import SILENT_SECONDS, FolderLock
 from selfalign.cluster.guard import cap_pauses
@@ -122,6 +123,54 @@ def test_a_holder_on_another_machine_lives_by_its_heartbeat(tmp_path, monkeypatc
     assert "login2" in said[0]
     os.utime(first.path, (time.time() - SILENT_SECONDS - 5,) * 2)
     second.acquire()
+
+
+def second_user(path: Path) -> str:
+    """What a start in the folder says to another user of the machine, with the usual umask."""
+    reading, writing = os.pipe()
+    if not (child := os.fork()):
+        try:
+            if os.geteuid() == 0:
+                os.setresuid(65534, 65534, 65534)
+            FolderLock(path, print).acquire()
+            os.write(writing, b"taken")
+        except BaseException as error:
+            os.write(writing, f"{type(error).__name__}: {error}".encode())
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    os.close(writing)
+    with open(reading) as said:
+        return said.read()
+
+
+@pytest.mark.parametrize("mode", [0o2777, 0o2755])
+def test_a_second_user_is_refused_politely(mode):
+    # Not below tmp_path, which lets nobody else in.
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(mode)
+        first = FolderLock(Path(folder) / "running.json", print)
+        first.acquire()
+        assert f"process {os.getpid()}" in second_user(first.path)
+        first.release()
+        said = second_user(first.path)
+        assert said == "taken" if mode & 2 or os.geteuid() else "belongs to another user" in said
+
+
+def test_where_processes_of_others_are_hidden_the_heartbeat_counts(tmp_path, monkeypatch):
+    first = FolderLock(tmp_path / "running.json", print)
+    first.acquire()
+
+    def kill(pid, number):
+        raise PermissionError
+
+    monkeypatch.setattr(folder_lock, "started", lambda pid: None)
+    monkeypatch.setattr(os, "kill", kill)
+    monkeypatch.setattr(time, "sleep", lambda _: os.utime(first.path, (time.time() + 10,) * 2))
+    with pytest.raises(UserError, match=f"process {os.getpid()}"):
+        FolderLock(first.path, print).acquire()
+    os.utime(first.path, (time.time() - SILENT_SECONDS - 5,) * 2)
+    FolderLock(first.path, print).acquire()
 
 
 # --- between the plugin and SLURM
