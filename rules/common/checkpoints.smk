@@ -18,7 +18,9 @@ def checkpoint_parallel(wildcards):
 def checkpoint_gpus(wildcards):
     """GPUs on all nodes together; a job of a cluster holds at least one."""
     parallel = checkpoint_parallel(wildcards)
-    return (parallel["gpus"] or 1) * parallel["nodes"]
+    return within_cap(
+        (parallel["gpus"] or 1) * parallel["nodes"], f"recipe.parallel of checkpoint {wildcards.checkpoint}"
+    )
 
 
 def checkpoint_gpus_a_node(wildcards):
