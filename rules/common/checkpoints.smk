@@ -32,6 +32,20 @@ def checkpoint_nodes(wildcards):
     return checkpoint_parallel(wildcards)["nodes"]
 
 
+def over_nodes(value):
+    """A function that gives a SLURM resource of training on several nodes, of which a training on one node has none.
+
+    `gpu` alone would be spread over the nodes as it comes: `gres` counts the GPUs of each. And SLURM's step around a job's
+    command would want them all on the first node: with `mpi` there is none, the command starts its own (tasks: one a node).
+    """
+
+    def asked(wildcards):
+        parallel = checkpoint_parallel(wildcards)
+        return value(parallel) if parallel["nodes"] > 1 else None
+
+    return asked
+
+
 def checkpoint_sharding(wildcards):
     return checkpoint_parallel(wildcards)["sharding"]
 

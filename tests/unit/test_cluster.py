@@ -403,6 +403,13 @@ def test_jobs_whose_model_is_an_endpoint_go_to_the_cpu_partition(name, gpu, cpu,
     assert asked(generator="two", shard="0-of-2") == asked(candidate="one") == cpu
 
 
+def test_jobs_stay_on_one_node_unless_they_ask_for_more():
+    """SLURM spreads the GPUs of a job over nodes where none has enough free, and the job's step sees those of one."""
+    profile = yte.process_yaml((ROOT / "profiles" / "slurm" / "profile.yaml").read_text())
+    assert profile["default-resources"]["nodes"] == 1
+    assert not any("nodes" in resources for resources in profile["set-resources"].values())
+
+
 def test_the_pause_between_two_looks_at_the_queue_has_an_end():
     class Executor(RemoteExecutor):
         def __init__(self):
