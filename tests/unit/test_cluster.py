@@ -234,6 +234,16 @@ def test_a_job_whose_number_was_lost_on_the_way_is_not_submitted_twice(slurm):
     assert (slurm / "calls").read_text().count("sbatch") == 1
 
 
+def test_a_lost_submission_is_repeated_only_when_slurm_has_said_that_it_has_none(slurm):
+    """Its job may have ended meanwhile, and a controller that does not answer has said nothing."""
+    (slurm / "sbatch").write_text("!sbatch: error: Socket timed out on send/recv operation---\n7\n")
+    (slurm / "squeue").write_text("!slurm_load_jobs error: Unable to contact slurm controller---\n9|rule_a\n")
+    assert submit().stdout == "9\n"
+    calls = (slurm / "calls").read_text().splitlines()
+    assert [call.split()[0] for call in calls] == ["sbatch", "squeue", "squeue"]
+    assert all("--states=all" in call for call in calls[1:]), calls
+
+
 def test_a_refused_submission_is_refused_at_once(slurm):
     (slurm / "sbatch").write_text("!sbatch: error: invalid partition specified: gpuu")
     done = submit()
@@ -263,6 +273,15 @@ def test_a_job_that_slurm_forgot_does_not_run_for_ever(slurm, accounting, told):
         ("7|PENDING|PartitionTimeLimit", "PENDING", "FAILED"),
         ("7|PENDING|launch failed requeued held", "PENDING", "FAILED"),
         ("7|PENDING|QOSMaxMemoryPerJob", "PENDING", "FAILED"),
+        ("7|PENDING|QOSMaxGRESPerNode", "PENDING", "FAILED"),
+        ("7|PENDING|AssocMaxCpuPerNode", "PENDING", "FAILED"),
+        ("7|PENDING|QOSMinGRES", "PENDING", "FAILED"),
+        ("7|PENDING|JobHoldMaxRequeue", "PENDING", "FAILED"),
+        ("7|PENDING|MaxMemPerLimit", "PENDING", "FAILED"),
+        ("7|RESV_DEL_HOLD|None", "PENDING", "FAILED"),
+        ("7|REQUEUE_HOLD|JobHoldMaxRequeue", "PENDING", "FAILED"),
+        ("7|REQUEUE_HOLD|None", "PENDING", "PENDING"),
+        ("7|PENDING|job requeued in held state", "PENDING", "PENDING"),
         ("7|PENDING|Priority", "PENDING", "PENDING"),
         ("7|PENDING|ReqNodeNotAvail, UnavailableNodes:gn1", "PENDING", "PENDING"),
         ("7|PENDING|JobHeldUser", "PENDING", "PENDING"),
