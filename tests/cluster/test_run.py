@@ -11,11 +11,11 @@ from harness import PYTHON, ROOT, WORK, Run, base_site
 from selfalign.cluster.records import Records
 from selfalign.images import built_image
 from selfalign.io import read_json
+from selfalign.plan.stages import LOCAL_RULES
 from study import FAKE_STUDY, Study
 
 REAL = "qwen2.5-coder-0.5b"
 HUMANEVAL = FAKE_STUDY["evaluation"]["benchmarks"]["humaneval"]
-FETCHED = ("fetch_model", "fetch_corpus", "fetch_benchmark", "build_sandbox", "write_manifest")
 
 
 def submitted(run: Run) -> dict[str, list[str]]:
@@ -78,7 +78,7 @@ def test_every_rule_in_several_shards_and_the_real_small_model_on_the_gpu_partit
     # Nothing that the fake backend is asked needs a GPU.
     for rule in ("generate_concepts", "generate_tasks", "generate_responses", "validate_responses", "write_report"):
         assert where[rule] == {(site["cpu"]["name"], False)}, rule
-    assert not where.keys() & set(FETCHED), "what needs a network ran on a compute node"
+    assert not where.keys() & set(LOCAL_RULES), "what needs a network ran on a compute node"
     again = Run(folder, "--configfile", str(folder / "config.yaml")).ok()
     assert "Nothing to be done" in again.text
 

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -64,6 +65,25 @@ def test_jobs_are_those_that_snakemake_plans(name, tmp_path):
             expected[name] = expected.get(name, 0) + number
     assert found == expected
     assert plan.jobs == sum(number for rule, number in expected.items() if rule not in LOCAL_RULES)
+
+
+def test_what_needs_a_network_runs_on_the_login_node():
+    """Each rule whose script fetches or installs something is one of `localrules`, and none of the plan's jobs."""
+    rules = {}
+    for path in (ROOT / "rules").glob("*.smk"):
+        for text in re.split(r"^rule ", path.read_text(), flags=re.MULTILINE)[1:]:
+            rules[text.split(":")[0]] = text
+    fetching = {name for name, text in rules.items() if re.search(r"scripts/(fetch_|build_sandbox)", text)}
+    local = set(re.findall(r"^    (\w+),$", (ROOT / "Snakefile").read_text(), flags=re.MULTILINE))
+    assert fetching and fetching <= local and fetching <= set(LOCAL_RULES)
+
+
+def test_an_image_with_libraries_is_planned_once(tmp_path):
+    config = preset("smoke")
+    benchmarks = config["evaluation"]["benchmarks"]
+    benchmarks |= {name: {**benchmarks["humaneval"], "libraries": "more.lock"} for name in ("one", "two")}
+    plan = planned(config, tmp_path)
+    assert [found.owner for found in plan.stages if found.stage == "build_sandbox_with_libraries"] == ["more"]
 
 
 def test_the_papers_size_is_of_the_papers_order(tmp_path):

@@ -105,6 +105,9 @@ class Planner:
                 self.plan.stages.append(single("fetch_corpus", name, 0, 30))
         for name in self.config["evaluation"]["benchmarks"]:
             self.plan.stages.append(single("fetch_benchmark", name, 0, 5))
+        benchmarks = self.config["evaluation"]["benchmarks"].values()
+        for lock in sorted({spec["libraries"] for spec in benchmarks if spec["libraries"]}):
+            self.plan.stages.append(single("build_sandbox_with_libraries", Path(lock).stem, 0, 600, 3e9))
         self.plan.stages += [single("build_sandbox", "", 0, 180, 120e6), single("write_manifest", "", 0, 5)]
 
     def _mining(self) -> None:
