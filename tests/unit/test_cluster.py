@@ -20,14 +20,14 @@ from selfalign.cluster.earlier import choice
 from selfalign.cluster.folder_lock import SILENT_SECONDS, FolderLock
 from selfalign.cluster.guard import cap_pauses
 from selfalign.cluster.records import Records, unfinished_runs
-from selfalign.cluster.site import DEFAULT, Site, load_site
+from selfalign.cluster.site import DEFAULT, Partition, Site, load_site
 from selfalign.errors import UserError
 
 # --- site file
 
 
 def test_the_site_file_that_is_shipped_states_the_defaults():
-    assert load_site(DEFAULT) == Site(**vars(load_site(DEFAULT)))
+    assert load_site(DEFAULT) == Site()
     assert vars(load_site(DEFAULT)).keys() == vars(Site()).keys()
     assert load_site(DEFAULT).earlier_jobs == "wait"
 
@@ -54,6 +54,14 @@ def test_a_wrong_site_file_is_refused_with_the_key(tmp_path, text, said):
         return
     with pytest.raises(UserError, match=said.replace("'", ".")):
         load_site(path)
+
+
+def test_a_key_left_out_has_its_own_partitions_value(tmp_path):
+    path = tmp_path / "site.yaml"
+    path.write_text("gpu: {name: a100}\ncpu: {minutes: 60}")
+    site = load_site(path)
+    assert (site.gpu.name, site.gpu.threads) == ("a100", Site().gpu.threads)
+    assert site.cpu == Partition("cpu", minutes=60)
 
 
 def test_a_missing_site_file_says_what_to_copy(tmp_path):
