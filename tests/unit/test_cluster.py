@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -428,6 +429,16 @@ def test_jobs_whose_model_is_an_endpoint_go_to_the_cpu_partition(name, gpu, cpu,
     monkeypatch.setenv("SELFALIGN_WITHOUT_GPU", "generator=two candidate=one")
     assert asked(generator="one", shard="0-of-2") == gpu
     assert asked(generator="two", shard="0-of-2") == asked(candidate="one") == cpu
+
+
+def test_jobs_that_run_programs_have_memory_for_one_on_each_thread(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    profile = yte.process_yaml((ROOT / "profiles" / "slurm" / "profile.yaml").read_text())
+    program = re.search(r"memory_mb: {.*?default: (\d+)", (ROOT / "schemas/config.schema.yaml").read_text())
+    for rule in ("validate_responses", "score_completions"):
+        asked = Resource.from_cli_expression("mem_mb", str(profile["set-resources"][rule]["mem_mb"]))
+        found = asked.evaluate(Wildcards(), input=[], attempt=1, threads=1, rulename="", async_run=None).value
+        assert found >= 0.95 * profile["set-threads"][rule] * int(program[1]), rule
 
 
 def test_jobs_stay_on_one_node_unless_they_ask_for_more():
