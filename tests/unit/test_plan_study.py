@@ -14,7 +14,7 @@ from selfalign import ROOT
 from selfalign.config import resolve_config
 from selfalign.plan.assumptions import billions, defaults
 from selfalign.plan.stages import LOCAL_RULES, Machine
-from selfalign.plan.study import Planner
+from selfalign.plan.study import Planner, StudyPlan
 from selfalign.plan.table import as_dict, as_text, duration, size
 
 CLUSTER = Machine(gpus=64, jobs=100, gpu_minutes=1440, cpu_minutes=1440, cpu_threads=32)
@@ -101,6 +101,23 @@ def test_more_gpus_shorten_the_wall_but_not_the_gpu_hours(tmp_path):
     one, many = (planned(preset("paper-scale"), tmp_path, Machine(gpus, 1000, 1440, 1440, 32)) for gpus in (8, 128))
     assert many.wall_seconds < one.wall_seconds / 3
     assert many.gpu_hours == one.gpu_hours
+
+
+@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("gpus", [1, 16])
+def test_no_plan_needs_more_gpus_than_there_are_to_end_in_its_time(name, gpus, tmp_path):
+    plan = planned(preset(name), tmp_path, Machine(gpus, 100, 1440, 1440, 32))
+    assert plan.wall_seconds >= 3600 * plan.gpu_hours / gpus
+
+
+def test_rounds_of_evolution_wait_for_one_another(tmp_path):
+    config = preset("paper/table11")
+    before = planned(config, tmp_path)
+    rounds = [found for found in before.stages if found.stage == "evolve_tasks"]
+    assert len(rounds) > 1
+    others = [found for found in before.stages if found.stage != "evolve_tasks"]
+    without = StudyPlan(before.machine, others)
+    assert before.wall_seconds - without.wall_seconds == pytest.approx(sum(found.wall_seconds for found in rounds))
 
 
 def test_tensor_parallel_jobs_hold_their_gpus_and_fewer_run_at_once(tmp_path):

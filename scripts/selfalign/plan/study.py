@@ -28,6 +28,7 @@ MINED_A_SEED = 20
 class StudyPlan:
     """Stages in the order in which they run; `notes` say what was assumed, what measured, and what to look at."""
 
+    machine: Machine
     stages: list[StagePlan] = field(default_factory=list)
     advice: dict[str, Advice] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -49,11 +50,20 @@ class StudyPlan:
 
     @property
     def wall_seconds(self) -> float:
-        """One stage after the other; of stages of the same rule the longest, since they run beside one another."""
-        longest: dict[str, float] = {}
+        """One rule after the other. Stages of a rule run beside one another, as far as GPUs and places in the queue go;
+        those of one owner, rounds of evolution, one after the other."""
+        rules: dict[str, list[StagePlan]] = {}
         for stage in self.stages:
-            longest[stage.stage] = max(longest.get(stage.stage, 0.0), stage.wall_seconds)
-        return sum(longest.values())
+            rules.setdefault(stage.stage, []).append(stage)
+        return sum(map(self._rule_seconds, rules.values()))
+
+    def _rule_seconds(self, stages: list[StagePlan]) -> float:
+        chains: dict[str, float] = {}
+        for stage in stages:
+            chains[stage.owner] = chains.get(stage.owner, 0.0) + stage.wall_seconds
+        on_gpus = sum(3600 * stage.gpu_hours for stage in stages) / self.machine.gpus
+        in_queue = sum(stage.jobs * stage.job_seconds for stage in stages) / self.machine.jobs
+        return max(*chains.values(), on_gpus, in_queue)
 
 
 class Planner:
@@ -61,7 +71,7 @@ class Planner:
 
     def __init__(self, config: dict, machine: Machine, folder: Path, seeds: int | None = None):
         self.config, self.machine, self.folder = config, machine, folder
-        self.plan = StudyPlan(shards=config["seeds"]["shards"])
+        self.plan = StudyPlan(machine, shards=config["seeds"]["shards"])
         self.plan.seeds = self._seeds(seeds)
 
     def make(self) -> StudyPlan:
