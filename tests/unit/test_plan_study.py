@@ -191,14 +191,22 @@ def test_seeds_are_what_was_found_what_is_said_or_the_limit(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "sources", "size"),
-    [("m", [{"hub": "bigcode/starcoder2-15b"}], 15), ("qwen2.5-coder-0.5b", [{"path": "/m"}], 0.5), ("x", [], 7)],
+    [
+        ("m", [{"hub": "bigcode/starcoder2-15b"}], 15),
+        ("qwen2.5-coder-0.5b", [{"path": "/m"}], 0.5),
+        ("m", [{"hub": "mistralai/Mixtral-8x7B-Instruct-v0.1"}], 56),
+        ("m", [{"hub": "Qwen/Qwen3-Coder-30B-A3B-Instruct"}], 30),
+        ("codegen-350M-mono", [], 0.35),
+        ("x", [], 7),
+    ],
 )
 def test_the_size_of_a_model_is_read_from_its_names(name, sources, size):
     assert billions(name, {"sources": sources, "endpoint": None}) == size
 
 
-def test_a_model_whose_name_says_nothing_is_weighed():
+def test_a_model_that_is_here_is_weighed():
     assert billions("mine", {"sources": [], "endpoint": None}, weight_bytes=6_000_000_000) == 3
+    assert billions("mine-7b", {"sources": [], "endpoint": None}, weight_bytes=6_000_000_000) == 3
 
 
 def test_larger_models_are_slower_and_more_gpus_faster():
