@@ -40,6 +40,7 @@ localrules:
     fetch_corpus,
     fetch_benchmark,
     build_sandbox,
+    build_sandbox_with_libraries,
 
 
 rule all:

@@ -33,6 +33,10 @@ rule train_checkpoint:
     resources:
         gpu=checkpoint_gpus,
         nodes=checkpoint_nodes,
+        gres=over_nodes(lambda parallel: f"gpu:{parallel['gpus']}"),
+        mpi=over_nodes(lambda parallel: "srun"),
+        tasks=over_nodes(lambda parallel: parallel["nodes"]),
+        tasks_per_gpu=over_nodes(lambda parallel: 0),
         training_gpus=checkpoint_gpus_a_node,
         training_sharding=checkpoint_sharding,
     params:

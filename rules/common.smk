@@ -110,6 +110,22 @@ def serving_gpus(name):
     return engine_gpus(entry) if entry["engine"] == "vllm" else 0
 
 
+def within_cap(gpus, asked_by):
+    """`gpus`, which one job needs; Snakemake would lower it to what all jobs together may hold, without a word."""
+    cap = workflow.global_resources.get("gpu").value
+    if cap is not None and gpus > cap:
+        raise WorkflowError(
+            f"one job needs {gpus} GPUs, and all jobs together may hold {cap}\n  where: {asked_by}\n"
+            "  do:    raise gpus in the site file (profiles/slurm/site.yaml), or --resources gpu=, or ask for fewer there"
+        )
+    return gpus
+
+
+def asked_gpus(name):
+    """As `serving_gpus`, for a job that is going to run."""
+    return within_cap(serving_gpus(name), f"engine_args of model {base_model(name)}") if name else 0
+
+
 # Wildcards of the jobs whose model is an endpoint: they go to the CPU partition (profiles/slurm).
 os.environ.update(
     SELFALIGN_WITHOUT_GPU=" ".join(

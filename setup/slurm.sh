@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # slurm.sh start|stop|status|restart-node NAME: a real SLURM on this one machine, for the cluster tests (tests/cluster).
 #   start   installs what is missing (Debian packages), writes the configuration, starts munge, MariaDB, slurmdbd, slurmctld,
-#           three CPU nodes cn1-cn3 and one GPU node gn1, whose GPU is a device node of our own. Nothing to do: nothing done.
+#           three CPU nodes cn1-cn3 and two GPU nodes gn1-gn2, whose GPU is a device node of our own. Nothing to do: nothing done.
 #   stop    cancels all jobs and ends every daemon that `start` started.
 # Needs root, no systemd. A machine that has a SLURM of its own is left alone. Memory limits of jobs are enforced where the
 # kernel's memory controller can be had; CPUs and memory that the nodes claim are more than the machine has.
@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 . setup/common.sh
 
 CPU_NODES=(cn1 cn2 cn3)
-GPU_NODES=(gn1)
+GPU_NODES=(gn1 gn2)
 CONTROL_PORT=16817 DATABASE_PORT=16819 NODE_PORT=17001 SQL_PORT=16306
 STATE=/var/lib/selfalign-slurm
 RUN=/run/selfalign-slurm
@@ -119,7 +119,7 @@ ConstrainCores=no
 ConstrainDevices=no
 CONF
     write /etc/slurm/gres.conf root: 644 <<CONF
-NodeName=${GPU_NODES[0]} Name=gpu File=$STATE/gpu0
+NodeName=gn[1-2] Name=gpu File=$STATE/gpu0
 CONF
     write /etc/slurm/slurmdbd.conf slurm: 600 <<CONF
 AuthType=auth/munge
@@ -186,9 +186,9 @@ CONF
         done
         cat <<CONF
 PartitionName=cpu Nodes=cn[1-3] Default=YES MaxTime=1-00:00:00 DefMemPerCPU=100 PriorityTier=1 State=UP
-PartitionName=gpu Nodes=gn1 MaxTime=1-00:00:00 DefMemPerCPU=100 PriorityTier=1 State=UP
+PartitionName=gpu Nodes=gn[1-2] MaxTime=1-00:00:00 DefMemPerCPU=100 PriorityTier=1 State=UP
 PartitionName=spot Nodes=cn[1-3] MaxTime=1-00:00:00 DefMemPerCPU=100 PriorityTier=1 PreemptMode=CANCEL State=UP
-PartitionName=urgent Nodes=cn[1-3],gn1 MaxTime=1-00:00:00 DefMemPerCPU=100 PriorityTier=10 State=UP
+PartitionName=urgent Nodes=cn[1-3],gn[1-2] MaxTime=1-00:00:00 DefMemPerCPU=100 PriorityTier=10 State=UP
 CONF
     } | write /etc/slurm/slurm.conf root: 644
 }

@@ -18,7 +18,9 @@ def checkpoint_parallel(wildcards):
 def checkpoint_gpus(wildcards):
     """GPUs on all nodes together; a job of a cluster holds at least one."""
     parallel = checkpoint_parallel(wildcards)
-    return (parallel["gpus"] or 1) * parallel["nodes"]
+    return within_cap(
+        (parallel["gpus"] or 1) * parallel["nodes"], f"recipe.parallel of checkpoint {wildcards.checkpoint}"
+    )
 
 
 def checkpoint_gpus_a_node(wildcards):
@@ -28,6 +30,20 @@ def checkpoint_gpus_a_node(wildcards):
 
 def checkpoint_nodes(wildcards):
     return checkpoint_parallel(wildcards)["nodes"]
+
+
+def over_nodes(value):
+    """A function that gives a SLURM resource of training on several nodes, of which a training on one node has none.
+
+    `gpu` alone would be spread over the nodes as it comes: `gres` counts the GPUs of each. And SLURM's step around a job's
+    command would want them all on the first node: with `mpi` there is none, the command starts its own (tasks: one a node).
+    """
+
+    def asked(wildcards):
+        parallel = checkpoint_parallel(wildcards)
+        return value(parallel) if parallel["nodes"] > 1 else None
+
+    return asked
 
 
 def checkpoint_sharding(wildcards):

@@ -7,7 +7,7 @@ from selfalign.fingerprint import benchmark_fingerprint, text_fingerprint
 
 
 def candidate_gpus(wildcards):
-    return serving_gpus(wildcards.candidate)
+    return asked_gpus(wildcards.candidate)
 
 
 def evaluation_results():

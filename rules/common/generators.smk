@@ -6,7 +6,7 @@ from selfalign.methods import layout
 
 
 def generator_gpus(wildcards):
-    return serving_gpus(config["generators"][wildcards.generator]["model"])
+    return asked_gpus(config["generators"][wildcards.generator]["model"])
 
 
 def generator_model(wildcards):

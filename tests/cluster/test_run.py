@@ -1,5 +1,6 @@
 """The workflow on a cluster with the unmodified profile and a small site file: every rule, and a real model."""
 
+import copy
 import subprocess
 from pathlib import Path
 
@@ -10,28 +11,34 @@ from harness import PYTHON, ROOT, WORK, Run, base_site
 from selfalign.cluster.records import Records
 from selfalign.images import built_image
 from selfalign.io import read_json
+from selfalign.plan.stages import LOCAL_RULES
 from study import FAKE_STUDY, Study
 
 REAL = "qwen2.5-coder-0.5b"
 HUMANEVAL = FAKE_STUDY["evaluation"]["benchmarks"]["humaneval"]
-FETCHED = ("fetch_model", "fetch_corpus", "fetch_benchmark", "build_sandbox", "write_manifest")
 
 
-def asked(run: Run) -> dict[str, set[tuple[str, bool]]]:
-    """Partition of each rule's jobs, and whether they asked for a GPU, by the records of the run."""
-    found: dict[str, set[tuple[str, bool]]] = {}
+def submitted(run: Run) -> dict[str, list[str]]:
+    """The words to sbatch of each job, by its rule and wildcards, from the records of the run."""
+    found = {}
     for path in (run.folder / "results/run/slurm").glob("*.jsonl"):
         for event in Records(path.parent, path.stem).events():
             if event["event"] == "submitting":
-                words = event["asked"]
-                rule = event["comment"].split("_wildcards_")[0].removeprefix("rule_")
-                gpu = any(word.startswith(("--gpus=1", "--gres=gpu:1")) for word in words)
-                found.setdefault(rule, set()).add((words[words.index("-p") + 1], gpu))
+                found[event["comment"].removeprefix("rule_")] = event["asked"]
+    return found
+
+
+def asked(run: Run) -> dict[str, set[tuple[str, bool]]]:
+    """Partition of each rule's jobs, and whether they asked for a GPU."""
+    found: dict[str, set[tuple[str, bool]]] = {}
+    for job, words in submitted(run).items():
+        gpu = any(word.startswith(("--gpus=1", "--gres=gpu:1")) for word in words)
+        found.setdefault(job.split("_wildcards_")[0], set()).add((words[words.index("-p") + 1], gpu))
     return found
 
 
 def study_in(folder: Path) -> Study:
-    """The fake study in two shards, whose data train the real small model: that is what takes a GPU."""
+    """The fake study in two shards, whose data train the real small model on a GPU, and a toy on two nodes with a GPU each."""
     smoke = yaml.safe_load((ROOT / "presets/smoke.yaml").read_text())
     folder.mkdir()
     study = Study(folder, FAKE_STUDY).set("seeds.shards", 2)
@@ -42,6 +49,8 @@ def study_in(folder: Path) -> Study:
     study.config["models"] |= smoke["models"]
     recipe = smoke["checkpoints"]["tuned"]["recipe"] | {"max_steps": 1}
     study.set("checkpoints.tuned", {"model": REAL, "dataset": "passing", "recipe": recipe})
+    study.set("checkpoints.spread", copy.deepcopy(FAKE_STUDY["checkpoints"]["tuned"]))
+    study.set("checkpoints.spread.recipe.parallel", {"gpus": 1, "nodes": 2})
     study.set("datasets.passing.limit", 6)
     return study.set("evaluation.benchmarks.humaneval", HUMANEVAL | {"limit": 1, "max_tokens": 16})
 
@@ -59,13 +68,17 @@ def test_every_rule_in_several_shards_and_the_real_small_model_on_the_gpu_partit
     subprocess.run([str(PYTHON), *local.command("--quiet", "all", "--", "data")[1:]], cwd=ROOT, check=True)
     assert study.made() == local.made()
 
+    assert read_json(folder / "results/checkpoints/spread/training.json")["processes"] == 2
+    spread = submitted(run)["train_checkpoint_wildcards_spread"]
+    assert {"--nodes=2", "--ntasks=2", "--gres=gpu:1", "--gpus=2"} <= set(spread)
+
     where, site = asked(run), base_site()
     for rule in ("train_checkpoint", "generate_completions"):
         assert where[rule] == {(site["gpu"]["name"], True)}, rule
     # Nothing that the fake backend is asked needs a GPU.
     for rule in ("generate_concepts", "generate_tasks", "generate_responses", "validate_responses", "write_report"):
         assert where[rule] == {(site["cpu"]["name"], False)}, rule
-    assert not where.keys() & set(FETCHED), "what needs a network ran on a compute node"
+    assert not where.keys() & set(LOCAL_RULES), "what needs a network ran on a compute node"
     again = Run(folder, "--configfile", str(folder / "config.yaml")).ok()
     assert "Nothing to be done" in again.text
 

@@ -94,18 +94,23 @@ def test_a_termination_lets_the_jobs_end_and_a_rerun_goes_on():
 
 @pytest.mark.local_cluster
 def test_a_controller_that_is_gone_for_a_minute_while_running_and_while_submitting():
+    """And without accounting: its database stays away until the end."""
     running, submitting = Victims("outage-running", "slow"), Victims("outage-submitting", "quick")
     first = running.start()
     running.running("slow")
-    subprocess.run([SCRIPT, "end-daemon", "slurmctld"], check=True)
+    for daemon in ("slurmdbd", "slurmctld"):
+        subprocess.run([SCRIPT, "end-daemon", daemon], check=True)
     second = submitting.start()
     time.sleep(30)
     running.release()
     time.sleep(30)
     subprocess.run([SCRIPT, "start-controller"], check=True)
-    for run, victims in ((first, running), (second, submitting)):
+    for run in (first, second):
         run.ok()
+    subprocess.run([SCRIPT, "start"], check=True)
+    for victims in (running, submitting):
         assert victims.outputs() == victims.unbroken()
     assert "SLURM does not take rule_victim_wildcards_quick, trying again" in second.text
+    assert "Falling back to 'sacct'" in first.text, "the plugin asked what this test is about"
     assert len(running.starts("slow")) == 1
     assert len(submitting.starts("quick")) == 1, "a submission was made twice"

@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -14,19 +16,19 @@ from snakemake.resources import Resource
 from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
 
 from selfalign import ROOT
-from selfalign.cluster import gpu, shim
+from selfalign.cluster import folder_lock, gpu, shim
 from selfalign.cluster.earlier import choice
 from selfalign.cluster.folder_lock import SILENT_SECONDS, FolderLock
 from selfalign.cluster.guard import cap_pauses
 from selfalign.cluster.records import Records, unfinished_runs
-from selfalign.cluster.site import DEFAULT, Site, load_site
+from selfalign.cluster.site import DEFAULT, Partition, Site, load_site
 from selfalign.errors import UserError
 
 # --- site file
 
 
 def test_the_site_file_that_is_shipped_states_the_defaults():
-    assert load_site(DEFAULT) == Site(**vars(load_site(DEFAULT)))
+    assert load_site(DEFAULT) == Site()
     assert vars(load_site(DEFAULT)).keys() == vars(Site()).keys()
     assert load_site(DEFAULT).earlier_jobs == "wait"
 
@@ -53,6 +55,14 @@ def test_a_wrong_site_file_is_refused_with_the_key(tmp_path, text, said):
         return
     with pytest.raises(UserError, match=said.replace("'", ".")):
         load_site(path)
+
+
+def test_a_key_left_out_has_its_own_partitions_value(tmp_path):
+    path = tmp_path / "site.yaml"
+    path.write_text("gpu: {name: a100}\ncpu: {minutes: 60}")
+    site = load_site(path)
+    assert (site.gpu.name, site.gpu.threads) == ("a100", Site().gpu.threads)
+    assert site.cpu == Partition("cpu", minutes=60)
 
 
 def test_a_missing_site_file_says_what_to_copy(tmp_path):
@@ -124,6 +134,54 @@ def test_a_holder_on_another_machine_lives_by_its_heartbeat(tmp_path, monkeypatc
     second.acquire()
 
 
+def second_user(path: Path) -> str:
+    """What a start in the folder says to another user of the machine, with the usual umask."""
+    reading, writing = os.pipe()
+    if not (child := os.fork()):
+        try:
+            if os.geteuid() == 0:
+                os.setresuid(65534, 65534, 65534)
+            FolderLock(path, print).acquire()
+            os.write(writing, b"taken")
+        except BaseException as error:
+            os.write(writing, f"{type(error).__name__}: {error}".encode())
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    os.close(writing)
+    with open(reading) as said:
+        return said.read()
+
+
+@pytest.mark.parametrize("mode", [0o2777, 0o2755])
+def test_a_second_user_is_refused_politely(mode):
+    # Not below tmp_path, which lets nobody else in.
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(mode)
+        first = FolderLock(Path(folder) / "running.json", print)
+        first.acquire()
+        assert f"process {os.getpid()}" in second_user(first.path)
+        first.release()
+        said = second_user(first.path)
+        assert said == "taken" if mode & 2 or os.geteuid() else "belongs to another user" in said
+
+
+def test_where_processes_of_others_are_hidden_the_heartbeat_counts(tmp_path, monkeypatch):
+    first = FolderLock(tmp_path / "running.json", print)
+    first.acquire()
+
+    def kill(pid, number):
+        raise PermissionError
+
+    monkeypatch.setattr(folder_lock, "started", lambda pid: None)
+    monkeypatch.setattr(os, "kill", kill)
+    monkeypatch.setattr(time, "sleep", lambda _: os.utime(first.path, (time.time() + 10,) * 2))
+    with pytest.raises(UserError, match=f"process {os.getpid()}"):
+        FolderLock(first.path, print).acquire()
+    os.utime(first.path, (time.time() - SILENT_SECONDS - 5,) * 2)
+    FolderLock(first.path, print).acquire()
+
+
 # --- between the plugin and SLURM
 
 
@@ -185,6 +243,16 @@ def test_a_job_whose_number_was_lost_on_the_way_is_not_submitted_twice(slurm):
     assert (slurm / "calls").read_text().count("sbatch") == 1
 
 
+def test_a_lost_submission_is_repeated_only_when_slurm_has_said_that_it_has_none(slurm):
+    """Its job may have ended meanwhile, and a controller that does not answer has said nothing."""
+    (slurm / "sbatch").write_text("!sbatch: error: Socket timed out on send/recv operation---\n7\n")
+    (slurm / "squeue").write_text("!slurm_load_jobs error: Unable to contact slurm controller---\n9|rule_a\n")
+    assert submit().stdout == "9\n"
+    calls = (slurm / "calls").read_text().splitlines()
+    assert [call.split()[0] for call in calls] == ["sbatch", "squeue", "squeue"]
+    assert all("--states=all" in call for call in calls[1:]), calls
+
+
 def test_a_refused_submission_is_refused_at_once(slurm):
     (slurm / "sbatch").write_text("!sbatch: error: invalid partition specified: gpuu")
     done = submit()
@@ -214,6 +282,15 @@ def test_a_job_that_slurm_forgot_does_not_run_for_ever(slurm, accounting, told):
         ("7|PENDING|PartitionTimeLimit", "PENDING", "FAILED"),
         ("7|PENDING|launch failed requeued held", "PENDING", "FAILED"),
         ("7|PENDING|QOSMaxMemoryPerJob", "PENDING", "FAILED"),
+        ("7|PENDING|QOSMaxGRESPerNode", "PENDING", "FAILED"),
+        ("7|PENDING|AssocMaxCpuPerNode", "PENDING", "FAILED"),
+        ("7|PENDING|QOSMinGRES", "PENDING", "FAILED"),
+        ("7|PENDING|JobHoldMaxRequeue", "PENDING", "FAILED"),
+        ("7|PENDING|MaxMemPerLimit", "PENDING", "FAILED"),
+        ("7|RESV_DEL_HOLD|None", "PENDING", "FAILED"),
+        ("7|REQUEUE_HOLD|JobHoldMaxRequeue", "PENDING", "FAILED"),
+        ("7|REQUEUE_HOLD|None", "PENDING", "PENDING"),
+        ("7|PENDING|job requeued in held state", "PENDING", "PENDING"),
         ("7|PENDING|Priority", "PENDING", "PENDING"),
         ("7|PENDING|ReqNodeNotAvail, UnavailableNodes:gn1", "PENDING", "PENDING"),
         ("7|PENDING|JobHeldUser", "PENDING", "PENDING"),
@@ -251,10 +328,37 @@ def test_the_log_of_the_run_says_why_a_job_failed(slurm):
     ]
 
 
-def test_a_cancelled_job_is_a_cancelled_job_in_sacct_mode_too(slurm):
-    (slurm / "sacct").write_text("7|CANCELLED by 0\n8|RUNNING\n")
-    done = subprocess.run(["sacct", "-X", "--name", "run-1"], capture_output=True, text=True)
-    assert done.stdout == "7|CANCELLED\n8|RUNNING\n"
+@pytest.mark.parametrize(("row", "told"), [("COMPLETED|None", "COMPLETED"), ("CANCELLED|None", "CANCELLED")])
+def test_the_plugin_may_ask_sacct_on_a_cluster_without_accounting(slurm, row, told):
+    """It does whenever `scontrol show config` fails or is slow, with these words."""
+    (slurm / "sbatch").write_text("7\n")
+    submit()
+    (slurm / "sacct").write_text("!Slurm accounting storage is disabled")
+    (slurm / "squeue").write_text(f"7|{row}\n")
+    words = [
+        "sacct",
+        "-X",
+        "--parsable2",
+        "--clusters",
+        "all",
+        "--noheader",
+        "--format=JobIdRaw,State",
+        "--name",
+        "run-1",
+    ]
+    assert subprocess.run(words, capture_output=True, text=True, check=True).stdout == f"7|{told}\n"
+    known_for(slurm, 60)
+    (slurm / "squeue").write_text("7|PREEMPTED|None\n")
+    subprocess.run(words, check=True)
+    known_for(slurm, 60)
+    assert subprocess.run(words, capture_output=True, text=True, check=True).stdout == "7|FAILED\n"
+    assert "sacct" not in (slurm / "calls").read_text()
+
+
+def test_other_questions_to_sacct_are_its_own_to_answer(slurm):
+    (slurm / "sacct").write_text("7|00:01:00\n")
+    done = subprocess.run(["sacct", "--name", "run-1", "--format=JobIdRaw,Elapsed"], capture_output=True, text=True)
+    assert done.stdout == "7|00:01:00\n"
 
 
 def test_jobs_do_not_see_what_stands_in_front_of_slurm(slurm):
@@ -325,6 +429,23 @@ def test_jobs_whose_model_is_an_endpoint_go_to_the_cpu_partition(name, gpu, cpu,
     monkeypatch.setenv("SELFALIGN_WITHOUT_GPU", "generator=two candidate=one")
     assert asked(generator="one", shard="0-of-2") == gpu
     assert asked(generator="two", shard="0-of-2") == asked(candidate="one") == cpu
+
+
+def test_jobs_that_run_programs_have_memory_for_one_on_each_thread(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    profile = yte.process_yaml((ROOT / "profiles" / "slurm" / "profile.yaml").read_text())
+    program = re.search(r"memory_mb: {.*?default: (\d+)", (ROOT / "schemas/config.schema.yaml").read_text())
+    for rule in ("validate_responses", "score_completions"):
+        asked = Resource.from_cli_expression("mem_mb", str(profile["set-resources"][rule]["mem_mb"]))
+        found = asked.evaluate(Wildcards(), input=[], attempt=1, threads=1, rulename="", async_run=None).value
+        assert found >= 0.95 * profile["set-threads"][rule] * int(program[1]), rule
+
+
+def test_jobs_stay_on_one_node_unless_they_ask_for_more():
+    """SLURM spreads the GPUs of a job over nodes where none has enough free, and the job's step sees those of one."""
+    profile = yte.process_yaml((ROOT / "profiles" / "slurm" / "profile.yaml").read_text())
+    assert profile["default-resources"]["nodes"] == 1
+    assert not any("nodes" in resources for resources in profile["set-resources"].values())
 
 
 def test_the_pause_between_two_looks_at_the_queue_has_an_end():

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from selfalign import ROOT
 from selfalign.config import resolve_config
 from selfalign.plan.assumptions import billions, defaults
 from selfalign.plan.stages import LOCAL_RULES, Machine
-from selfalign.plan.study import Planner
+from selfalign.plan.study import Planner, StudyPlan
 from selfalign.plan.table import as_dict, as_text, duration, size
 
 CLUSTER = Machine(gpus=64, jobs=100, gpu_minutes=1440, cpu_minutes=1440, cpu_threads=32)
@@ -66,6 +67,25 @@ def test_jobs_are_those_that_snakemake_plans(name, tmp_path):
     assert plan.jobs == sum(number for rule, number in expected.items() if rule not in LOCAL_RULES)
 
 
+def test_what_needs_a_network_runs_on_the_login_node():
+    """Each rule whose script fetches or installs something is one of `localrules`, and none of the plan's jobs."""
+    rules = {}
+    for path in (ROOT / "rules").glob("*.smk"):
+        for text in re.split(r"^rule ", path.read_text(), flags=re.MULTILINE)[1:]:
+            rules[text.split(":")[0]] = text
+    fetching = {name for name, text in rules.items() if re.search(r"scripts/(fetch_|build_sandbox)", text)}
+    local = set(re.findall(r"^    (\w+),$", (ROOT / "Snakefile").read_text(), flags=re.MULTILINE))
+    assert fetching and fetching <= local and fetching <= set(LOCAL_RULES)
+
+
+def test_an_image_with_libraries_is_planned_once(tmp_path):
+    config = preset("smoke")
+    benchmarks = config["evaluation"]["benchmarks"]
+    benchmarks |= {name: {**benchmarks["humaneval"], "libraries": "more.lock"} for name in ("one", "two")}
+    plan = planned(config, tmp_path)
+    assert [found.owner for found in plan.stages if found.stage == "build_sandbox_with_libraries"] == ["more"]
+
+
 def test_the_papers_size_is_of_the_papers_order(tmp_path):
     """The paper made 74,000 pairs; generation is most of it, and its shards are those that the rule advises."""
     plan = planned(preset("paper-scale"), tmp_path)
@@ -81,6 +101,23 @@ def test_more_gpus_shorten_the_wall_but_not_the_gpu_hours(tmp_path):
     one, many = (planned(preset("paper-scale"), tmp_path, Machine(gpus, 1000, 1440, 1440, 32)) for gpus in (8, 128))
     assert many.wall_seconds < one.wall_seconds / 3
     assert many.gpu_hours == one.gpu_hours
+
+
+@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("gpus", [1, 16])
+def test_no_plan_needs_more_gpus_than_there_are_to_end_in_its_time(name, gpus, tmp_path):
+    plan = planned(preset(name), tmp_path, Machine(gpus, 100, 1440, 1440, 32))
+    assert plan.wall_seconds >= 3600 * plan.gpu_hours / gpus
+
+
+def test_rounds_of_evolution_wait_for_one_another(tmp_path):
+    config = preset("paper/table11")
+    before = planned(config, tmp_path)
+    rounds = [found for found in before.stages if found.stage == "evolve_tasks"]
+    assert len(rounds) > 1
+    others = [found for found in before.stages if found.stage != "evolve_tasks"]
+    without = StudyPlan(before.machine, others)
+    assert before.wall_seconds - without.wall_seconds == pytest.approx(sum(found.wall_seconds for found in rounds))
 
 
 def test_tensor_parallel_jobs_hold_their_gpus_and_fewer_run_at_once(tmp_path):
@@ -191,14 +228,22 @@ def test_seeds_that_another_study_found_in_this_folder_are_not_taken_for_this_on
 
 @pytest.mark.parametrize(
     ("name", "sources", "size"),
-    [("m", [{"hub": "bigcode/starcoder2-15b"}], 15), ("qwen2.5-coder-0.5b", [{"path": "/m"}], 0.5), ("x", [], 7)],
+    [
+        ("m", [{"hub": "bigcode/starcoder2-15b"}], 15),
+        ("qwen2.5-coder-0.5b", [{"path": "/m"}], 0.5),
+        ("m", [{"hub": "mistralai/Mixtral-8x7B-Instruct-v0.1"}], 56),
+        ("m", [{"hub": "Qwen/Qwen3-Coder-30B-A3B-Instruct"}], 30),
+        ("codegen-350M-mono", [], 0.35),
+        ("x", [], 7),
+    ],
 )
 def test_the_size_of_a_model_is_read_from_its_names(name, sources, size):
     assert billions(name, {"sources": sources, "endpoint": None}) == size
 
 
-def test_a_model_whose_name_says_nothing_is_weighed():
+def test_a_model_that_is_here_is_weighed():
     assert billions("mine", {"sources": [], "endpoint": None}, weight_bytes=6_000_000_000) == 3
+    assert billions("mine-7b", {"sources": [], "endpoint": None}, weight_bytes=6_000_000_000) == 3
 
 
 def test_larger_models_are_slower_and_more_gpus_faster():

@@ -28,7 +28,7 @@ def read_by_accelerate(command: list[str]):
 
 @pytest.fixture
 def two_nodes(monkeypatch):
-    monkeypatch.setattr(parallel_module, "first_node", lambda environment: "gpu07")
+    monkeypatch.setattr(parallel_module, "first_node", lambda job: "gpu07")
     return SLURM
 
 
@@ -76,6 +76,22 @@ def test_several_nodes_are_one_step_of_the_job_with_a_launch_on_each(sharding, t
         assert (found.num_processes, found.num_machines, int(found.machine_rank)) == (8, 2, int(rank))
         assert (found.main_process_ip, found.main_process_port) == ("gpu07", 20000 + 1234)
         assert found.training_script_args == ["job.json"]
+
+
+def test_processes_meet_where_slurm_itself_reaches_the_first_node(tmp_path, monkeypatch):
+    """Snakemake's jobstep takes the list of nodes out of the environment: the job's number has to do."""
+    command = tmp_path / "scontrol"
+    command.write_text(
+        '#!/bin/sh\ncase "$*" in\n'
+        '"show job 7") echo "   NodeList=gn[1-2]\n   BatchHost=gn1" ;;\n'
+        '"show node gn1") echo "NodeName=gn1\n   NodeAddr=10.0.0.3 NodeHostName=gn1" ;;\n'
+        "*) exit 1 ;;\nesac\n"
+    )
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert parallel_module.first_node("7") == "10.0.0.3"
+    with pytest.raises(InfrastructureError, match="first node"):
+        parallel_module.first_node("8")
 
 
 def test_a_step_over_several_nodes_forgets_the_step_around_it():

@@ -92,6 +92,14 @@ def test_the_slurm_profile_plans_from_the_root_of_the_repository():
     assert "slurm" in done.stderr + done.stdout
 
 
+def test_a_job_that_needs_more_gpus_than_all_may_hold_is_refused_and_not_cut_down(default):
+    command = [sys.executable, "-m", "snakemake", "--dry-run", *default, "--resources", "gpu=2", "--config"]
+    command.append('models={"qwen2.5-coder-0.5b": {engine_args: {tensor_parallel_size: 4}}}')
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode != 0
+    assert "one job needs 4 GPUs, and all jobs together may hold 2" in done.stdout + done.stderr
+
+
 def test_an_unknown_config_key_stops_before_anything_runs(default):
     command = [sys.executable, "-m", "snakemake", "--dry-run", *default, "--config", "sedes={limit: 3}"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)

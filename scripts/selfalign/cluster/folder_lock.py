@@ -37,6 +37,19 @@ def started(pid: int) -> str | None:
         return None
 
 
+def hidden(pid: int) -> bool:
+    """Whether this is a living process of another user, of which the machine tells nothing more (hidepid)."""
+    if started(pid) is not None:
+        return False
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 class FolderLock:
     """Holds a folder for one run.
 
@@ -56,8 +69,19 @@ class FolderLock:
         """Takes the folder.
 
         Raises:
-            UserError: another process has it; the message names it.
+            UserError: another process has it, and the message names it; or the folder can't be written.
         """
+        try:
+            self._acquire()
+        except PermissionError as error:
+            raise UserError(
+                "this run's folder belongs to another user",
+                where=str(error.filename),
+                fix="work in a folder of your own (a second clone, or --directory), or let its owner run `chmod -R g+w` on it",
+            ) from None
+        threading.Thread(target=self._beat, daemon=True).start()
+
+    def _acquire(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self._one_at_a_time():
             holder = self._read()
@@ -67,7 +91,6 @@ class FolderLock:
                 self.left_by = holder
                 self.path.unlink(missing_ok=True)
             self._create()
-        threading.Thread(target=self._beat, daemon=True).start()
 
     def release(self, *, as_found: bool = False) -> None:
         """Gives the folder back; `as_found` leaves the killed holder's remnant for the next start to deal with."""
@@ -85,8 +108,13 @@ class FolderLock:
     @contextlib.contextmanager
     def _one_at_a_time(self) -> Iterator[None]:
         """Two starts at the same moment: one waits. Where the file system has no locks, creating the file decides."""
-        with open(self.path.with_name(f".{self.path.name}.turn"), "w") as turn:
+        with contextlib.ExitStack() as kept:
             with contextlib.suppress(OSError):
+                turn = os.open(self.path.with_name(f".{self.path.name}.turn"), os.O_RDWR | os.O_CREAT, 0o666)
+                kept.callback(os.close, turn)
+                with contextlib.suppress(PermissionError):
+                    # Whatever the umask: other users take their turn too.
+                    os.fchmod(turn, 0o666)
                 fcntl.flock(turn, fcntl.LOCK_EX)
             yield
 
@@ -110,11 +138,11 @@ class FolderLock:
             return json.loads(self.path.read_text())
         except FileNotFoundError:
             return None
-        except ValueError:
+        except (ValueError, PermissionError):
             return {}
 
     def _alive(self, holder: dict) -> bool:
-        if holder.get("host") == socket.gethostname():
+        if holder.get("host") == socket.gethostname() and not hidden(holder["pid"]):
             same = holder.get("boot") == boot_id() and holder.get("started") is not None
             return same and started(holder["pid"]) == holder["started"]
         age = self._age()
@@ -133,9 +161,12 @@ class FolderLock:
     def _age(self) -> float:
         """Seconds since the last beat by the clock of the file system: those of two machines may differ by minutes."""
         probe = self.path.with_name(f".{self.path.name}.{self.token}.now")
-        probe.touch()
+        now = time.time()
         try:
-            return probe.stat().st_mtime - self.path.stat().st_mtime
+            with contextlib.suppress(PermissionError):
+                probe.touch()
+                now = probe.stat().st_mtime
+            return now - self.path.stat().st_mtime
         except FileNotFoundError:
             return SILENT_SECONDS
         finally:

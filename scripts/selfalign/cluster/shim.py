@@ -6,7 +6,8 @@ nor tries a submission again. Each is mended here, outside its code, in the comm
 - sbatch: the run's name is on disk before SLURM has the job; a controller that does not answer is asked again.
 - squeue: a job that SLURM no longer knows, that was preempted for good, or that SLURM will never start, has FAILED, so
   that Snakemake submits it anew. A controller that does not answer is asked again.
-- sacct: "CANCELLED by 1000" is CANCELLED.
+- sacct: asked for the states of the run's jobs, it answers as squeue does. The plugin goes over to it for a whole look
+  when `scontrol` is slow once, and would ask a database that is away, or that the cluster never had, for ever.
 
 Standard library only, and quick: the plugin calls it for every job and every look at the queue.
 """
@@ -35,9 +36,12 @@ UNREACHABLE = re.compile(
 )
 NEVER = re.compile(
     r"PartitionTimeLimit|PartitionNodeLimit|PartitionConfig|BadConstraints|DependencyNeverSatisfied|InvalidAccount|"
-    r"InvalidQOS|AccountNotAllowed|QOSNotAllowed|JobHeldAdmin|launch.failed.requeued.held|PerJob",
+    r"InvalidQOS|AccountNotAllowed|QOSNotAllowed|JobHeldAdmin|launch.failed.requeued.held|PerJob|PerNode|QOSMin|"
+    r"JobHoldMaxRequeue|MaxMemPerLimit|ReservationDeleted|PartitionMinNodes",
 )
 """Reasons of a waiting job that no waiting cures."""
+HELD = {"REQUEUE_HOLD": "job requeued in held state", "RESV_DEL_HOLD": "ReservationDeleted"}
+"""Other names that newer SLURMs have for a job that waits, with the reason where they give none."""
 COMMON = ("None", "Priority", "Resources", "BeginTime", "")
 QUERY_SECONDS = 45.0
 """For how long a look at the queue is tried again; the plugin gives up on it after 60 s."""
@@ -103,10 +107,15 @@ def sbatch(arguments: list[str], folder: Path) -> int:
             break
         if tries == 1:
             say(folder, f"SLURM does not take {comment}, trying again: {done.stderr.strip()}")
-        time.sleep(pause)
-        pause = min(pause * 1.5, 30.0)
-        # An answer that got lost: the job may be in the queue all the same.
-        if job := adopted(records, comment):
+        # An answer that got lost: SLURM may have the job all the same, and is not asked for another before it has said.
+        job = None
+        while job is None and time.monotonic() < end:
+            time.sleep(pause)
+            pause = min(pause * 1.5, 30.0)
+            job = adopted(records, comment)
+        if job is None:
+            break
+        if job:
             records.add("job", id=job, comment=comment)
             say(folder, f"{comment} had been submitted as job {job}, its number was lost on the way")
             print(job)
@@ -116,10 +125,13 @@ def sbatch(arguments: list[str], folder: Path) -> int:
     return done.returncode
 
 
-def adopted(records: Records, comment: str) -> str:
-    """Number of a job of this run and comment that nobody has been told of."""
+def adopted(records: Records, comment: str) -> str | None:
+    """Number of a job of this run and comment, ended or not, that nobody has been told of; empty where there is none, None
+    where SLURM does not answer."""
     told = {event["id"] for event in records.events() if event["event"] == "job"}
-    listed = call([*real("squeue"), "--noheader", "--format=%i|%k", "--name", records.run])
+    listed = call([*real("squeue"), "--noheader", "--states=all", "--format=%i|%k", "--name", records.run])
+    if listed.returncode:
+        return None
     for line in listed.stdout.splitlines():
         job, _, text = line.strip().partition("|")
         if text == comment and job not in told:
@@ -192,7 +204,9 @@ def told_states(rows: dict[str, tuple[str, str]], records: Records, folder: Path
                 say(folder, f"job {job} ({what}): {state}")
             # A job that is queued again shows this state for a moment only.
             told[job] = "FAILED" if now - event["time"] > GRACE_SECONDS else "PENDING"
-        elif state == "PENDING" and reason.split(",")[0] not in COMMON:
+        elif state in HELD or (state == "PENDING" and reason.split(",")[0] not in COMMON):
+            told[job] = "PENDING"
+            reason = HELD.get(state, "") if reason in COMMON else reason
             event = note(job, state, reason)
             if event.get("new"):
                 say(folder, f"job {job} ({what}) waits: {reason}")
@@ -235,11 +249,11 @@ def accounted(job: str) -> str:
     return state if state in ENDED else ""
 
 
-def sacct(arguments: list[str]) -> int:
-    done = call([*real("sacct"), *arguments])
-    sys.stdout.write(re.sub(r"CANCELLED by \S+", "CANCELLED", done.stdout))
-    sys.stderr.write(done.stderr)
-    return done.returncode
+def sacct(arguments: list[str], folder: Path) -> int:
+    run = option(arguments, "--name")
+    if not run or option(arguments, "--format") != "JobIdRaw,State":
+        os.execve(real("sacct")[0], ["sacct", *arguments], own_environment())
+    return squeue(["--states=all", "--name", run], folder)
 
 
 def main(command: str, arguments: list[str]) -> int:
@@ -247,9 +261,7 @@ def main(command: str, arguments: list[str]) -> int:
     if not folder:
         os.execve(real(command)[0], [command, *arguments], own_environment())
     Path(folder).mkdir(parents=True, exist_ok=True)
-    if command == "sacct":
-        return sacct(arguments)
-    return {"sbatch": sbatch, "squeue": squeue}[command](arguments, Path(folder))
+    return {"sbatch": sbatch, "squeue": squeue, "sacct": sacct}[command](arguments, Path(folder))
 
 
 if __name__ == "__main__":

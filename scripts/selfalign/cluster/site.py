@@ -1,7 +1,7 @@
 """The site file of the SLURM profile: partitions, account and limits of a cluster, read by profiles/slurm/profile.yaml."""
 
 import os
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +70,7 @@ def load_site(path: str | Path | None = None) -> Site:
     for name in ("cpu", "gpu"):
         if name in values:
             part = _typed(Partition, _mapping(values[name], name, path), f"{name}.", path)
-            values[name] = Partition(**{"name": name, **part})
+            values[name] = replace(getattr(Site(), name), **part)
     site = Site(**_typed(Site, values, "", path))
     if site.earlier_jobs not in EARLIER_JOBS:
         raise _wrong("earlier_jobs", site.earlier_jobs, " or ".join(EARLIER_JOBS), path)

@@ -66,15 +66,21 @@ RESUMABLE_CHECKPOINTS = 2
 DEFAULT_BILLIONS = 7.0
 
 
+SIZE = re.compile(r"(?:(\d+)x)?(?<![-_]a)(?<![\d.])(\d+(?:\.\d+)?)([bm])(?![a-z0-9])")
+"""A size in a model's name: 7b, 350m, 8x7b; not the a3b of 30b-a3b, the part of a mixture of experts that is at work."""
+
+
 def billions(name: str, entry: dict, weight_bytes: int | None = None) -> float:
-    """Billions of parameters of a model: by a size like 7b in the name of its source or of its entry, else by the size of its
-    weights when they are here (two bytes each), else 7."""
+    """Billions of parameters of a model: by the size of its weights when they are here (two bytes each), else by a size like 7b
+    in the name of its source or of its entry, else 7."""
+    if weight_bytes:
+        return weight_bytes / 2e9
     words = [str(source.get(key, "")) for source in entry["sources"] for key in ("hub", "path", "mirror")]
     for text in [*words, (entry["endpoint"] or {}).get("model", ""), name]:
-        found = re.findall(r"(\d+(?:\.\d+)?)\s*b(?![a-z0-9])", text.lower())
-        if found:
-            return float(found[-1])
-    return weight_bytes / 2e9 if weight_bytes else DEFAULT_BILLIONS
+        if found := SIZE.findall(text.lower()):
+            experts, number, unit = found[-1]
+            return int(experts or 1) * float(number) / (1 if unit == "b" else 1000)
+    return DEFAULT_BILLIONS
 
 
 def defaults(size: float, gpus: int, lora: bool = False) -> Assumptions:

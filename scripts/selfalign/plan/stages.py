@@ -15,7 +15,9 @@ FIRST_TRY_MINUTES = {"generation": 720, "training": 720, "verdicts": 360, "other
 VERDICT_THREADS = 32
 RESPONSE_LATENCY = 2.0
 """Seconds that an endpoint takes for one answer."""
-LOCAL_RULES = ("fetch_model", "fetch_corpus", "fetch_benchmark", "build_sandbox", "write_manifest")
+LOCAL_RULES = (
+    "fetch_model", "fetch_corpus", "fetch_benchmark", "build_sandbox", "build_sandbox_with_libraries", "write_manifest",
+)  # fmt: skip
 """Steps of the login node (localrules)."""
 
 

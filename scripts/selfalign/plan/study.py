@@ -43,6 +43,7 @@ class ServerUse:
 class StudyPlan:
     """Stages in the order in which they run; `notes` say what was assumed, what measured, and what to look at."""
 
+    machine: Machine
     stages: list[StagePlan] = field(default_factory=list)
     advice: dict[str, Advice] = field(default_factory=dict)
     servers: list[ServerUse] = field(default_factory=list)
@@ -65,11 +66,20 @@ class StudyPlan:
 
     @property
     def wall_seconds(self) -> float:
-        """One stage after the other; of stages of the same rule the longest, since they run beside one another."""
-        longest: dict[str, float] = {}
+        """One rule after the other. Stages of a rule run beside one another, as far as GPUs and places in the queue go;
+        those of one owner, rounds of evolution, one after the other."""
+        rules: dict[str, list[StagePlan]] = {}
         for stage in self.stages:
-            longest[stage.stage] = max(longest.get(stage.stage, 0.0), stage.wall_seconds)
-        return sum(longest.values())
+            rules.setdefault(stage.stage, []).append(stage)
+        return sum(map(self._rule_seconds, rules.values()))
+
+    def _rule_seconds(self, stages: list[StagePlan]) -> float:
+        chains: dict[str, float] = {}
+        for stage in stages:
+            chains[stage.owner] = chains.get(stage.owner, 0.0) + stage.wall_seconds
+        on_gpus = sum(3600 * stage.gpu_hours for stage in stages) / self.machine.gpus
+        in_queue = sum(stage.jobs * stage.job_seconds for stage in stages) / self.machine.jobs
+        return max(*chains.values(), on_gpus, in_queue)
 
 
 class Planner:
@@ -77,7 +87,7 @@ class Planner:
 
     def __init__(self, config: dict, machine: Machine, folder: Path, seeds: int | None = None):
         self.config, self.machine, self.folder = config, machine, folder
-        self.plan = StudyPlan(shards=config["seeds"]["shards"])
+        self.plan = StudyPlan(machine, shards=config["seeds"]["shards"])
         self.plan.seeds = self._seeds(seeds)
 
     def make(self) -> StudyPlan:
@@ -143,6 +153,9 @@ class Planner:
                 self.plan.stages.append(single("fetch_corpus", name, 0, 30))
         for name in self.config["evaluation"]["benchmarks"]:
             self.plan.stages.append(single("fetch_benchmark", name, 0, 5))
+        benchmarks = self.config["evaluation"]["benchmarks"].values()
+        for lock in sorted({spec["libraries"] for spec in benchmarks if spec["libraries"]}):
+            self.plan.stages.append(single("build_sandbox_with_libraries", Path(lock).stem, 0, 600, 3e9))
         self.plan.stages += [single("build_sandbox", "", 0, 180, 120e6), single("write_manifest", "", 0, 5)]
 
     def _mining(self) -> None:

@@ -5,6 +5,7 @@
 
 import argparse
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -75,24 +76,34 @@ def launch_command(
             fix="use --profile slurm without --sdm apptainer (docs/training.md), or one node",
         )
     port = PORTS + int(job_id) % PORTS
-    meeting = ["--main_process_ip", first_node(environment), "--main_process_port", str(port)]
+    meeting = ["--main_process_ip", first_node(job_id), "--main_process_port", str(port)]
     # The rank is known on the node alone: a shell there puts it in.
     on_node = f'exec {shlex.join([*launch, *meeting])} --machine_rank "$SLURM_NODEID" {shlex.join(program)}'
     return [
-        # The step that this runs in holds the job's devices: --overlap shares them with it.
+        # Where this runs in a step that holds the job's devices, --overlap shares them with it.
         *("srun", "--overlap", "--kill-on-bad-exit=1", f"--nodes={parallel.nodes}", f"--ntasks={parallel.nodes}"),
         *("--ntasks-per-node=1", f"--cpus-per-task={threads or 1}", "--cpu-bind=none", "sh", "-c", on_node),
     ]
 
 
-def first_node(environment: dict[str, str]) -> str:
-    """Name of the first node of the SLURM job."""
-    nodes = environment["SLURM_JOB_NODELIST"]
+def first_node(job: str) -> str:
+    """Address of the first node of a SLURM job, by which SLURM itself reaches it. The job is asked: Snakemake's step takes
+    the list of its nodes out of the environment.
+
+    Raises:
+        InfrastructureError: SLURM does not say.
+    """
     try:
-        done = subprocess.run(["scontrol", "show", "hostnames", nodes], capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise InfrastructureError(f"the job's nodes can't be had: {error}", where=nodes, fix="try again") from error
-    return done.stdout.split()[0]
+        node = re.search(r"\bBatchHost=(\S+)", _scontrol("show", "job", job))[1]
+        return re.search(r"\bNodeAddr=(\S+)", _scontrol("show", "node", node))[1]
+    except (OSError, subprocess.CalledProcessError, TypeError) as error:
+        raise InfrastructureError(
+            f"the job's first node can't be had: {error}", where=f"job {job}", fix="try again"
+        ) from error
+
+
+def _scontrol(*words: str) -> str:
+    return subprocess.run(["scontrol", *words], capture_output=True, text=True, check=True).stdout
 
 
 def step_environment(parallel: Parallel, environment: dict[str, str]) -> dict[str, str]:
