@@ -16,7 +16,8 @@ PASSED = Result("passed", checks_run=2, checks_passed=2, stub_passed=False, muta
     [
         ({}, {}, "passed"),
         ({}, {"stub_passed": True}, "vacuous"),
-        ({}, {"stub_passed": None}, "passed"),
+        ({}, {"stub_passed": None}, "vacuous"),
+        ({"stub": "skip"}, {"stub_passed": None}, "passed"),
         ({"stub": "measure"}, {"stub_passed": True}, "passed"),
         ({"min_mutants_killed": 0.5}, {}, "passed"),
         ({"min_mutants_killed": 0.6}, {}, "vacuous"),
