@@ -43,7 +43,9 @@ class Validation:
             return result
         if self.stub == REQUIRE and result.stub_passed is not False:
             tried = "the tests pass with functions that only return None"
-            reason = tried if result.stub_passed else "no stub of the solution could be made that its tests could fail on"
+            reason = (
+                tried if result.stub_passed else "no stub of the solution could be made that its tests could fail on"
+            )
             return replace(result, verdict="vacuous", reason=reason)
         if result.mutants and result.mutants_killed < self.min_mutants_killed * result.mutants:
             return replace(
