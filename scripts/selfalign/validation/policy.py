@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from selfalign.sandbox import Result
+from selfalign.validation import AT_LEAST_ONE
 
 SKIP, MEASURE, REQUIRE = "skip", "measure", "require"
 LIMITED = {"timeout", "memory", "output_limit", "process_limit"}
@@ -27,7 +28,7 @@ class Validation:
     stub: str = REQUIRE
     second_run: str = REQUIRE
     mutants: int = 6
-    min_mutants_killed: float = 0.0
+    min_mutants_killed: float = AT_LEAST_ONE
     min_coverage: float = 0.0
     consensus: bool = False
 
