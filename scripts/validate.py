@@ -55,15 +55,17 @@ def main(
     rows = list(read_jsonl(responses))
     policy = Validation(**validation)
     program_of = {row["id"]: Program(row["solution"], row["tests"]) for row in rows}
-    with Journal(journal, writer, (row["seed_id"] for row in rows)) as store:
-        executor = Executor(image, Limits(**limits), engine, require, store, threads)
+    with (
+        Journal(journal, writer, (row["seed_id"] for row in rows)) as store,
+        Executor(image, Limits(**limits), engine, require, store, threads) as executor,
+    ):
         first = executor.run(program_of.values(), policy.trials)
         results = {program: policy.after_first(result) for program, result in first.items()}
         seconds: dict[Program, Result] = {}
         if policy.second_run != SKIP:
             seconds = executor.run((program for program, result in results.items() if result.passed), second=True)
         results |= {program: policy.after_second(results[program], second) for program, second in seconds.items()}
-        agreed = agreement(rows, executor.run) if policy.consensus else {}
+        agreed = agreement(rows, results, executor.run) if policy.consensus else {}
     with StageWriter("verdicts", kept=verdicts, rejected=rejected, counts=counts) as out:
         for row in rows:
             out.read()

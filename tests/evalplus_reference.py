@@ -5,6 +5,7 @@ Used by `tests/security/test_evalplus_verdicts.py` and `tests/bench/evalplus_ver
 
 import ast
 import contextlib
+import functools
 import gzip
 import json
 import multiprocessing
@@ -76,7 +77,7 @@ def cases(kind: str, problems: Iterable[dict], number: int) -> Iterator[Case]:
     for problem in problems:
         text = problem["prompt"] + problem["canonical_solution"]
         yield Case(kind, problem, f"{problem['task_id']} canonical", text)
-        for place, mutant in enumerate(mutants(ast.parse(text), text, number)):
+        for place, mutant in enumerate(mutants(functools.partial(ast.parse, text), text, number)):
             yield Case(kind, problem, f"{problem['task_id']} mutant {place}", ast.unparse(mutant))
 
 

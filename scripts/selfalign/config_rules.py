@@ -7,6 +7,7 @@ from selfalign import config_methods
 from selfalign.benchmarks import BENCHMARKS
 from selfalign.candidates import arm_of, candidates, model_of
 from selfalign.methods.base import SECTIONS
+from selfalign.validation import AT_LEAST_ONE
 
 Rule = Callable[[dict], Iterator[str]]
 
@@ -212,8 +213,8 @@ def trials_feed_what_asks_for_them(config: dict) -> Iterator[str]:
     for name, dataset in config["datasets"].items():
         if dataset["policy"] == "consensus" and not validation["consensus"]:
             yield f"datasets.{name}.policy is consensus, which needs validation.consensus: true"
-    if validation["min_mutants_killed"] and not validation["mutants"]:
-        yield "validation.min_mutants_killed is above 0, but validation.mutants is 0: there is nothing to notice"
+    if validation["min_mutants_killed"] > AT_LEAST_ONE and not validation["mutants"]:
+        yield f"validation.min_mutants_killed is above {AT_LEAST_ONE}, but validation.mutants is 0: there is nothing to notice"
     if validation["min_coverage"] and validation["second_run"] == "skip":
         yield "validation.min_coverage is above 0, but coverage is measured in the second run, which is skipped"
 

@@ -4,8 +4,11 @@ import contextlib
 import os
 import socket
 import threading
+from dataclasses import replace
 
 import pytest
+
+from selfalign.sandbox import Limits, Sandbox
 
 SOLUTION = "def increment(number):\n    return number + 1\n"
 TESTS = "assert increment(1) == 2\n"
@@ -149,15 +152,55 @@ def test_endless_computing_ends_at_the_cpu_limit(sandbox, before):
     assert result.verdict == "timeout" and "CPU seconds" in result.reason
 
 
-@pytest.mark.parametrize(
-    "before",
-    ["import time\ntime.sleep(600)", "import atexit, time\natexit.register(time.sleep, 600)",
-     "import threading, time\nthreading.Thread(target=time.sleep, args=(600,)).start()"],
-    ids=["sleep", "sleep at exit", "sleeping thread"],
-)  # fmt: skip
-def test_endless_waiting_ends_at_the_wall_clock_limit(impatient, before):
-    result = attack(impatient, before)
-    assert result.verdict == "timeout" and "wall-clock" in result.reason
+WAITING = {
+    "sleep": "import time\ntime.sleep(600)",
+    "sleep at exit": "import atexit, time\natexit.register(time.sleep, 600)",
+    "sleeping thread": "import threading, time\nthreading.Thread(target=time.sleep, args=(600,)).start()",
+    "select": "import select\nselect.select([], [], [])",
+    "pipe that nobody fills": "import os\nos.read(os.pipe()[0], 1)",
+    "pipe that nobody empties": "import os\npipe = os.pipe()\nos.write(pipe[1], b'x' * (1 << 20))",
+    "socket that nobody empties": "import socket\npair = socket.socketpair()\npair[0].sendall(b'x' * (1 << 24))",
+}
+
+
+@pytest.fixture(scope="module")
+def waited(sandbox_image, engine, sandbox):
+    """Results of all that waits, at the same time and with honest programs between them: it takes the wall clock's limit."""
+    programs = [(SOLUTION, text + "\n" + TESTS) for text in WAITING.values()]
+    limits = replace(sandbox.limits, wall_seconds=4)
+    with Sandbox.open(sandbox_image, limits, engine=engine, workers=len(WAITING) + 1) as opened:
+        container = opened._container
+        results = opened.run([*programs, *[HONEST] * 4])
+        assert opened._container is container, "the container did not survive"
+    assert all(result.passed for result in results[len(programs) :]), "a neighbour was harmed"
+    return dict(zip(WAITING, results, strict=False))
+
+
+@pytest.mark.parametrize("name", WAITING)
+def test_endless_waiting_ends_at_the_wall_clock_limit(waited, name):
+    assert waited[name].verdict == "timeout" and "wall-clock" in waited[name].reason
+
+
+def test_programs_that_run_at_the_same_time_do_not_meet(sandbox):
+    """At no path, no name of a socket and in no shared memory, whichever of them comes first."""
+    wait = (
+        "import os, socket, time\n"
+        "mine = [socket.socket(socket.AF_UNIX) for _ in range(2)]\n"
+        "for one, place in zip(mine, ('/tmp/meet-{me}', '\\0meet-{me}')):\n"
+        "    one.bind(place)\n    one.listen()\n    one.setblocking(False)\n"
+        "open('/dev/shm/file-{me}', 'w').close()\n"
+        "until = time.monotonic() + 0.5\n"
+        "while time.monotonic() < until:\n"
+        "    assert not os.path.exists('/dev/shm/file-{other}') and not os.path.exists('/tmp/meet-{other}')\n"
+        "    try:\n        socket.socket(socket.AF_UNIX).connect('\\0meet-{other}')\n    except OSError:\n        pass\n"
+        "    else:\n        assert False, 'met'\n"
+        "    time.sleep(0.02)\n"
+        "for one in mine:\n"
+        "    try:\n        one.accept()\n    except BlockingIOError:\n        continue\n    assert False, 'was met'\n"
+    )
+    texts = [wait.replace("{me}", me).replace("{other}", other) for me, other in ("ab", "ba")]
+    results = sandbox.run([(SOLUTION, text + TESTS) for text in texts])
+    assert all(result.passed for result in results), results
 
 
 # --- memory, disk, output ---------------------------------------------------------------------------------------------
@@ -243,8 +286,6 @@ def test_no_file_of_the_host_can_be_read(sandbox, tmp_path, root):
 
 
 def test_the_environment_holds_nothing_of_the_host(sandbox_image, engine, monkeypatch):
-    from selfalign.sandbox import Limits, Sandbox
-
     for name in ("SECRET_TOKEN", "APPTAINERENV_SECRET_TOKEN", "SINGULARITYENV_SECRET_TOKEN"):
         monkeypatch.setenv(name, "s3cr3t")
     tests = (

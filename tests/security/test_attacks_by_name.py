@@ -4,28 +4,29 @@ import os
 
 import pytest
 
-from selfalign.sandbox.attacks import ATTACKS, HONEST
+from selfalign.sandbox.attacks import ATTACKS, CLEAN, HONEST
 
 
 @pytest.mark.parametrize("name", ATTACKS)
 def test_attack_is_held(sandbox, name):
+    """By the right verdict, between neighbours that pass; no process outlives it, and the next ones find nothing of it."""
     attack, container = ATTACKS[name], sandbox._container
-    first, result, *others = sandbox.run([HONEST, attack.program, HONEST, HONEST])
+    before = processes(container._process.pid)
+    first, result, *others = sandbox.run([HONEST, attack.program, HONEST, CLEAN, CLEAN])
     assert result.verdict in attack.verdicts, result
-    assert first.passed and all(other.passed for other in others), "a neighbour was harmed"
+    assert first.passed and all(other.passed for other in others), f"a neighbour was harmed: {others}"
     assert sandbox._container is container, "the container did not survive"
+    assert processes(container._process.pid) == before, "a process was left, or a worker was lost"
 
 
-def test_nothing_of_an_attack_is_left_on_the_machine(sandbox):
-    """Processes of programs show the image's Python, under the container's process, and no other ones."""
-    sandbox.run([HONEST])
+def processes(root: int) -> set[int]:
+    """A process and all below it: container, server, and for each worker its waiting parent and itself."""
     pids = {int(name) for name in os.listdir("/proc") if name.isdigit()}
-    below, level = set(), {sandbox._container._process.pid}
+    below, level = set(), {root}
     while level:
         below |= level
         level = {pid for pid in pids - below if _parent(pid) in below}
-    workers = sandbox.workers
-    assert len(below) <= 3 + 2 * 2 * workers, "container, server, and a waiting parent and a worker of either kind"
+    return below
 
 
 def _parent(pid: int) -> int:

@@ -90,8 +90,8 @@ def test_verdicts_depend_on_neither_workers_nor_order(shard):
 def test_the_machines_fault_stops_the_shard_and_keeps_what_was_judged(shard, monkeypatch):
     stream = Sandbox.stream
 
-    def breaks(self, programs):
-        for number, result in enumerate(stream(self, programs)):
+    def breaks(self, programs, trials):
+        for number, result in enumerate(stream(self, programs, trials)):
             if number == 3:
                 raise InfrastructureError("out of memory")
             yield result

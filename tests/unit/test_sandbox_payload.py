@@ -2,13 +2,16 @@
 
 import ast
 import contextlib
+import functools
 import itertools
 import os
 import struct
+import sys
+import types
 
 import pytest
 
-from selfalign.sandbox.payload import checks, proof, seccomp, variants
+from selfalign.sandbox.payload import checks, proof, seccomp, trials, variants
 
 SOLUTION = '''
 def f(x, low=0):
@@ -95,16 +98,60 @@ def test_a_stub_returns_none_everywhere():
     text = "class C:\n    def m(self):\n        return 1\ng = lambda x: x\nasync def a():\n    return 2\n"
     exec(compile(variants.stub(ast.parse(text)), "s", "exec"), namespace)
     assert namespace["C"]().m() is None and namespace["g"](3) is None
-    assert variants.stub(ast.parse("X = 5")) is None
+
+
+def test_a_stub_without_functions_keeps_names_and_takes_out_what_they_stood_for():
+    text = (
+        "import dataclasses\n__all__ = ['P']\n@dataclasses.dataclass(order=True)\nclass P(dict):\n    x: int = 3\n"
+        "X = 5\nshout = str.upper\nY: int = X + 1\n"
+    )
+    namespace: dict = {}
+    exec(compile(variants.stub(ast.parse(text)), "s", "exec"), namespace)
+    p = namespace["P"](1, x=2)
+    assert type(p).__bases__ == (object,) and not hasattr(p, "x") and namespace["__all__"] == ["P"]
+    assert namespace["X"] != 5 and namespace["shout"]("a") is None and namespace["Y"]() is None
+    assert variants.stub(ast.parse("import math\nprint(math.pi)")) is None
+
+
+DEEP = {
+    "elif": "def f(x):\n    if x == 0:\n        return 0\n"
+    + "".join(f"    elif x == {n}:\n        return {n}\n" for n in range(1, 1200)),
+    "sum": "def f(x):\n    return x" + " + 1" * 1500,
+    "calls": "def f(x):\n    return str(x)" + ".strip()" * 1200,
+}
+"""Texts that Python compiles, and whose trees it does not with the usual recursion limit."""
+
+
+@pytest.mark.parametrize("name", DEEP)
+def test_deep_solutions_are_tried_like_others(name):
+    text, usual = DEEP[name], sys.getrecursionlimit()
+    ran: list[types.CodeType] = []
+    found = trials.tried({"stub": True, "mutants": 3}, text, lambda code: bool(ran.append(code)))
+    code, lines = trials.tell_lines(text)
+    plain: dict = {}
+    exec(checks.plant(code, {variants.SEEN: lambda line: None}), plain)
+    if sys.version_info < (3, 12):  # from then on C code has a limit of its own, and such variants are not tried
+        number = 1 if name == "calls" else 3
+        assert len(ran) == 1 + number and lines
+        assert found == {"stub": False, "mutants": number, "mutants_killed": number}
+    assert str(plain["f"](1)) in ("1", "1501") and sys.getrecursionlimit() == usual
+
+
+def test_a_text_that_no_file_could_hold_is_refused_and_a_variant_that_does_not_compile_is_left_out():
+    with pytest.raises(RecursionError):
+        trials.tell_lines("x = 1" + " + 1" * 20_000)
+    text = "def f(x):\n    match x:\n        case {1: a, 2: b}:\n            return a\n"
+    found = trials.tried({"stub": True, "mutants": 9}, text, lambda code: False)
+    assert 0 < found["mutants"] < len(list(variants.mutants(lambda: ast.parse(text), text, 9)))
 
 
 def test_mutants_differ_from_the_solution_and_from_each_other_and_are_always_the_same():
-    tree = ast.parse(SOLUTION)
-    texts = [ast.unparse(mutant) for mutant in variants.mutants(tree, SOLUTION, 4)]
-    assert len(set(texts)) == len(texts) == 4 and ast.unparse(tree) not in texts
-    assert texts == [ast.unparse(mutant) for mutant in variants.mutants(ast.parse(SOLUTION), SOLUTION, 4)]
+    parse = functools.partial(ast.parse, SOLUTION)
+    texts = [ast.unparse(mutant) for mutant in variants.mutants(parse, SOLUTION, 4)]
+    assert len(set(texts)) == len(texts) == 4 and ast.unparse(parse()) not in texts
+    assert texts == [ast.unparse(mutant) for mutant in variants.mutants(parse, SOLUTION, 4)]
     assert all('"""Doubles."""' in text for text in texts)
-    assert list(variants.mutants(ast.parse("X = 1"), "X = 1", 4)) == []
+    assert list(variants.mutants(lambda: ast.parse("X = 1"), "X = 1", 4)) == []
 
 
 def test_lines_tell_that_they_were_reached():

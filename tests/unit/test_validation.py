@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from selfalign.sandbox import Limits, Result
+from selfalign.sandbox import Limits, Program, Result
 from selfalign.validation.consensus import agreement
 from selfalign.validation.policy import Validation, reusable
 
@@ -16,8 +16,13 @@ PASSED = Result("passed", checks_run=2, checks_passed=2, stub_passed=False, muta
     [
         ({}, {}, "passed"),
         ({}, {"stub_passed": True}, "vacuous"),
-        ({}, {"stub_passed": None}, "passed"),
+        ({}, {"stub_passed": None}, "vacuous"),
+        ({"stub": "skip"}, {"stub_passed": None}, "passed"),
         ({"stub": "measure"}, {"stub_passed": True}, "passed"),
+        ({}, {"mutants_killed": 0}, "vacuous"),
+        ({}, {"mutants": 100, "mutants_killed": 1}, "passed"),
+        ({}, {"mutants": 0, "mutants_killed": 0}, "passed"),
+        ({"min_mutants_killed": 0}, {"mutants_killed": 0}, "passed"),
         ({"min_mutants_killed": 0.5}, {}, "passed"),
         ({"min_mutants_killed": 0.6}, {}, "vacuous"),
         ({"min_mutants_killed": 0.6}, {"mutants": 0, "mutants_killed": 0}, "passed"),
@@ -66,12 +71,19 @@ def test_other_limits_run_only_that_again_which_they_concern(verdict, changes, a
     assert reusable(record, Limits(**changes).as_dict()) is not again
 
 
-def test_agreement_is_with_the_other_samples_tests_alone():
-    rows = [{"id": f"r{n}", "task_id": "t", "solution": f"s{n}", "tests": f"t{n}"} for n in range(3)]
+def test_agreement_is_with_the_other_samples_tests_alone_and_only_with_sound_ones():
+    rows = [{"id": f"r{n}", "task_id": "t", "solution": f"s{n}", "tests": f"t{n}"} for n in range(5)]
     rows.append({"id": "single", "task_id": "u", "solution": "s", "tests": "t"})
+    own = {Program(row["solution"], row["tests"]): PASSED for row in rows}
+    own[Program("s3", "t3")] = replace(PASSED, stub_passed=True)  # its tests pass with anything
+    own[Program("s4", "t4")] = Result("assertion_failed")
+    asked = set()
 
     def run(programs):
-        good = {("s0", "t1"), ("s0", "t2"), ("s1", "t0")}
+        programs = list(programs)
+        asked.update((program.solution, program.tests) for program in programs)
+        good = {("s0", "t1"), ("s0", "t2"), ("s1", "t0"), ("s4", "t1")}
         return {p: Result("passed" if (p.solution, p.tests) in good else "error") for p in programs}
 
-    assert agreement(rows, run) == {"r0": 1.0, "r1": 0.5, "r2": 0.0}
+    assert agreement(rows, own, run) == {"r0": 1.0, "r1": 0.5, "r2": 0.0, "r3": 0.0, "r4": 0.3333}
+    assert {tests for _, tests in asked} == {"t0", "t1", "t2"}

@@ -12,6 +12,17 @@ from selfalign.sandbox.program import Program
 SOLUTION = "def increment(number):\n    return number + 1\n"
 TESTS = "assert increment(1) == 2\n"
 HONEST = Program(SOLUTION, TESTS)
+CLEAN = Program(
+    SOLUTION,
+    f"""{TESTS}
+import os
+assert os.listdir("/tmp") == os.listdir("/var/tmp") == os.listdir("/dev/shm") == ["program.py"]
+assert [name for name in os.listdir("/proc") if name.isdigit()] == [str(os.getpid())]
+assert "@" not in open("/proc/net/unix").read()
+assert all(len(open(f"/proc/sysvipc/{{kind}}").readlines()) == 1 for kind in ("shm", "sem", "msg"))
+""",
+)
+"""Honest, and finds nothing of another program: where a program has namespaces of its own."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +45,18 @@ def _refused(text: str, *verdicts: str) -> Attack:
     return _before(tried, *(verdicts or ("passed",)))
 
 
+def _perl(call: str) -> Attack:
+    """A call of Perl's, from the image, that must be refused: Python has no name for it, and no hook of Python's sees it."""
+    text = f'$name = "queue"; $got = {call}; exit(defined($got) && $got != -1 ? 7 : 0)'
+    return _before(f"import subprocess\nassert subprocess.run(['perl', '-e', {text!r}]).returncode == 0", "passed")
+
+
+_FAKE_UNITTEST = """
+import sys, types
+fake = types.ModuleType("unittest")
+fake.TestCase = type("TestCase", (), {"assertEqual": lambda self, *values: None})
+sys.modules["unittest"] = fake
+"""
 _NEVER_EQUAL = "class Yes:\n    {method}\n\ndef increment(number):\n    return {value}\n"
 
 FALSE_PASSES = {
@@ -63,6 +86,27 @@ FALSE_PASSES = {
         Program(_NEVER_EQUAL.format(method="__eq__ = lambda self, other: True", value="[Yes()]"),
                 "assert increment(1) == [2]"),
         ("vacuous",),
+    ),
+    "true to everything by __bool__": Attack(
+        Program("class Maybe:\n    __bool__ = lambda self: True\n\n"
+                + _NEVER_EQUAL.format(method="__eq__ = lambda self, other: Maybe()", value="Yes()"), TESTS),
+        ("vacuous",),
+    ),
+    "nothing at all": Attack(Program("", ""), ("no_checks",)),
+    "no tests": Attack(Program(SOLUTION, ""), ("no_checks",)),
+    "no solution": Attack(Program("", TESTS), ("vacuous",)),
+    "unittest without a test": Attack(
+        Program(SOLUTION, "import unittest\nclass T(unittest.TestCase):\n    def check(self):\n"
+                          "        self.assertEqual(increment(1), 3)\nunittest.main()"),
+        ("no_checks",),
+    ),
+    "coroutine that nobody awaits": Attack(
+        Program(SOLUTION, "async def check():\n    assert increment(1) == 3\ncheck()"), ("no_checks",)
+    ),
+    "unittest's module replaced": Attack(
+        Program(_FAKE_UNITTEST + SOLUTION, "import unittest\nclass T(unittest.TestCase):\n    def test(self):\n"
+                                           "        self.assertEqual(increment(1), 3)\nT().test()"),
+        ("no_checks", "forbidden", "assertion_failed"),
     ),
     "builtins replaced": _before("import builtins\nbuiltins.all = lambda values: True\nassert all([increment(1) == 3])",
                                  "forbidden"),
@@ -109,10 +153,19 @@ PROCESSES = {
                                "    time.sleep(600)\ntime.sleep(0.1)", "forbidden"),
     "spawned process": _before("import os\nos.posix_spawn('/bin/sleep', ['sleep', '600'], {}, setsid=True)", "forbidden"),
     "fork bomb": _before("import os\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        pass", "timeout"),
-    "fork bomb of the shell": _before("import subprocess\nsubprocess.run(['sh', '-c', 'b() { b | b & }; b; sleep 9'])",
+    "fork bomb of the shell": _before("import subprocess\nsubprocess.run(['sh', '-c', 'b() { b | b & }; b; sleep 1'])",
                                       "timeout", "forbidden", "process_limit", "passed"),
     "threads without end": _before("import threading, time\nfor _ in range(99):\n"
                                    "    threading.Thread(target=time.sleep, args=(9,)).start()", "process_limit"),
+    "spawned without end": _before("import os\nwhile True:\n    os.posix_spawn('/bin/sleep', ['sleep', '9'], {})",
+                                   "process_limit"),
+    "subprocesses without end": _before("import subprocess\nhoard = [subprocess.Popen(['sleep', '9']) for _ in range(99)]",
+                                        "process_limit"),
+    "multiprocessing without end": _before(
+        "import multiprocessing, time\nfor _ in range(99):\n    multiprocessing.Process(target=time.sleep, args=(9,)).start()",
+        "process_limit"),
+    "terminals without end": _before("import os, time\nfor _ in range(99):\n    if os.forkpty()[0] == 0:\n        time.sleep(9)",
+                                     "process_limit", "error"),
 }  # fmt: skip
 
 RESOURCES = {
@@ -130,6 +183,23 @@ RESOURCES = {
     "memory of many processes": _before(
         "import os, time\nfor _ in range(4):\n    if os.fork() == 0:\n        hoard = b'x' * (300 << 20)\n        time.sleep(60)\n"
         "time.sleep(60)", "memory", "timeout"),
+    "mapped memory of many processes": _before(
+        "import mmap, os, time\nblock = b'x' * (1 << 20)\nfor _ in range(4):\n    if os.fork() == 0:\n"
+        "        hoard = mmap.mmap(-1, 250 << 20)\n        while hoard.tell() < len(hoard):\n            hoard.write(block)\n"
+        "        time.sleep(60)\ntime.sleep(60)", "memory", "timeout"),
+    "sparse file of 10 GB": _refused("with open('/tmp/sparse', 'wb') as stream:\n    stream.truncate(10 << 30)"),
+    "filled pipes": _before(
+        "import errno, fcntl, os\npipes = []\ntry:\n    while True:\n        pipes.append(os.pipe())\n"
+        "        os.set_blocking(pipes[-1][1], False)\n        try:\n            fcntl.fcntl(pipes[-1][1], 1031, 1 << 20)\n"
+        "        except PermissionError:\n            pass\n"
+        "        try:\n            while os.write(pipes[-1][1], b'x' * 65536):\n                pass\n"
+        "        except BlockingIOError:\n            pass\nexcept OSError as refused:\n    assert refused.errno == errno.EMFILE",
+        "passed"),
+    "filled sockets": _before(
+        "import errno, socket\npairs = []\ntry:\n    while True:\n        pairs.append(socket.socketpair())\n"
+        "        pairs[-1][0].setblocking(False)\n        try:\n            while pairs[-1][0].send(b'x' * 65536):\n"
+        "                pass\n        except BlockingIOError:\n            pass\n"
+        "except OSError as refused:\n    assert refused.errno == errno.EMFILE", "passed"),
     "full disk": _before("for n in range(9):\n    open(f'/tmp/{n}', 'wb').write(b'x' * (5 << 20))", "error"),
     "full shared memory": _before("for n in range(9):\n    open(f'/dev/shm/{n}', 'wb').write(b'x' * (5 << 20))", "error"),
     "all inodes": _before("for n in range(100_000):\n    open(f'/tmp/{n}', 'w').close()", "error", "timeout"),
@@ -153,6 +223,21 @@ REACH = {
     "the harness's code": _refused("open('/mnt/mine', 'w')"),
     "passwords": _refused("open('/etc/shadow').read()"),
     "the host's name": _before("import os\nassert not os.path.exists('/etc/hostname')", "passed"),
+    "symbolic link to a secret": _refused("import os\nos.symlink('/etc/shadow', '/tmp/link')\nopen('/tmp/link').read()"),
+    "symbolic link out of the root": _refused(
+        "import os\nos.symlink('/proc/1/root/proc/2/root/etc/passwd', '/tmp/link')\nopen('/tmp/link').read()"),
+    "symbolic link for the next program": _before(
+        "import os\nos.remove('program.py')\nos.symlink('/dev/shm/caught', 'program.py')", "passed"),
+    "hard link to a file of the image": _refused("import os\nos.link('/usr/bin/perl', '/tmp/link')"),
+    "hard link to the harness's code": _refused("import os\nos.link('/mnt/harness.py', '/tmp/link')"),
+    "hard link to the harness's pipe": _refused("import os\nos.link('/proc/self/fd/3', '/tmp/link', follow_symlinks=True)"),
+    "shared memory of System V": _perl("shmget(7, 4096, 0x380)"),
+    "semaphores of System V": _perl("semget(7, 1, 0x380)"),
+    "queue of System V": _perl("msgget(7, 0x380)"),
+    "queue of POSIX": _perl("syscall(240, $name, 0x42, 0x180, 0)"),
+    "socket of a neighbour": _refused("import socket\nsocket.socket(socket.AF_UNIX).connect('/tmp/neighbour')"),
+    "socket left behind": _before("import socket\nleft = [socket.socket(socket.AF_UNIX) for _ in range(2)]\n"
+                                  "left[0].bind('/tmp/left')\nleft[1].bind('\\0left')\n[one.listen() for one in left]", "passed"),
     "open descriptors": _before(
         "import os\nopened = []\nfor n in range(4, 1024):\n    try:\n        os.fstat(n)\n        opened.append(n)\n"
         "    except OSError:\n        pass\nassert opened == []", "passed"),
@@ -176,6 +261,12 @@ KERNEL = {
     "C library": _before("import ctypes\nctypes.CDLL(None)", "forbidden"),
     "address read": _before("import ctypes\nctypes.string_at(0)", "forbidden"),
     "segmentation fault": _before("import ctypes\nctypes.memset(8, 1, 8)", "error"),
+    "segmentation fault under faulthandler": _before(
+        "import faulthandler\nfaulthandler.enable()\nfaulthandler._read_null()", "error"
+    ),
+    "exit by faulthandler": _before(
+        "import faulthandler, time\nfaulthandler.dump_traceback_later(0.05, exit=True)\ntime.sleep(9)", "early_exit"
+    ),
     "abort": _before("import os\nos.abort()", "error"),
     "chroot": _before("import os\nos.chroot('/tmp')", "forbidden"),
     "clock set": _before("import time\ntime.clock_settime(time.CLOCK_REALTIME, 0)", "forbidden"),

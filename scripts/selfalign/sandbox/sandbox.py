@@ -4,7 +4,7 @@ import logging
 import os
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -101,8 +101,12 @@ class Sandbox:
         """Results of the programs, in their order."""
         return list(self.stream(programs))
 
-    def stream(self, programs: Iterable[Program | tuple[str, str]]) -> Iterator[Result]:
-        """Results in the order of the programs, each as soon as it and those before it are known."""
+    def stream(self, programs: Iterable[Program | tuple[str, str]], trials: dict | None = None) -> Iterator[Result]:
+        """Results in the order of the programs, each as soon as it and those before it are known.
+
+        Args:
+            trials: what is tried with those that pass: `stub` (bool), `mutants` (number); the policy's when None.
+        """
         programs = [program if isinstance(program, Program) else Program(*program) for program in programs]
         known = {index: verdict for index, program in enumerate(programs) if (verdict := static_verdict(program))}
         pending = [index for index in range(len(programs)) if index not in known]
@@ -110,7 +114,7 @@ class Sandbox:
             {
                 "solution": programs[index].solution,
                 "tests": programs[index].tests,
-                "trials": self.policy.trials,
+                "trials": self.policy.trials if trials is None else trials,
                 "lines": self.policy.second,
             }
             for index in pending
@@ -200,11 +204,11 @@ class Sandbox:
                 fix="look at the machine's memory and at the log above, then run the same command again",
             )
 
-    def _patience(self, requests: Iterable[dict]) -> float:
+    def _patience(self, requests: Collection[dict]) -> float:
         """Seconds after which a silent container is held to hang: every limit is enforced inside long before."""
         longest = max(request.get("limits", {}).get("wall_seconds", self.limits.wall_seconds) for request in requests)
-        programs = 2 + self.policy.trials.get("mutants", 0)  # the program, its stub
-        return AHEAD * programs * longest + 120
+        mutants = max(request.get("trials", {}).get("mutants", 0) for request in requests)
+        return AHEAD * (2 + mutants) * longest + 120  # the program, its stub
 
     def _start(self) -> None:
         """Starts the container: the first engine that works; each of them is tried again once more."""

@@ -6,20 +6,26 @@ the interface too.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from selfalign.sandbox import Program, Result
 
 
-def agreement(rows: Iterable[dict], run: Callable[[Iterable[Program]], dict[Program, Result]]) -> dict[str, float]:
-    """Response id -> share of the task's other samples whose tests its solution passes.
+def agreement(
+    rows: Iterable[dict], results: Mapping[Program, Result], run: Callable[[Iterable[Program]], dict[Program, Result]]
+) -> dict[str, float]:
+    """Response id -> share of the task's other samples with sound tests whose tests its solution passes.
+
+    Tests are sound that their own solution passed by the policy, and that failed on a stub where one was tried: others, such
+    as `assert f(1) == f(1)`, agree with every solution, or with none.
 
     Args:
         rows: responses, those of a task all among them.
+        results: the responses' own verdicts by program.
         run: gives results by program.
 
     Returns:
-        Nothing for tasks with one sample.
+        Nothing for a response whose task has no other sample with sound tests.
     """
     tasks: dict[str, list[dict]] = defaultdict(list)
     for row in rows:
@@ -27,12 +33,17 @@ def agreement(rows: Iterable[dict], run: Callable[[Iterable[Program]], dict[Prog
     pairs = {
         (row["id"], other["id"]): Program(row["solution"], other["tests"])
         for samples in tasks.values()
-        for row in samples
         for other in samples
+        if _sound(results[Program(other["solution"], other["tests"])])
+        for row in samples
         if row["id"] != other["id"]
     }
-    results = run(pairs.values())
+    found = run(pairs.values())
     scores: dict[str, list[bool]] = defaultdict(list)
     for (response, _), program in pairs.items():
-        scores[response].append(results[program].passed)
+        scores[response].append(found[program].passed)
     return {response: round(sum(passed) / len(passed), 4) for response, passed in scores.items()}
+
+
+def _sound(result: Result) -> bool:
+    return result.passed and not result.stub_passed

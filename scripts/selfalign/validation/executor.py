@@ -19,7 +19,8 @@ logger = logging.getLogger(__name__)
 
 
 class Executor:
-    """Results by program, from the journal or the sandbox.
+    """Results by program, from the journal or the sandbox. Use as a context manager: containers are started when first
+    needed, one for all usual runs and one for second runs, and stay until its end.
 
     Args:
         image: the sandbox image's manifest; its folder is the image.
@@ -43,6 +44,14 @@ class Executor:
         }  # fmt: skip
         self.anew: set[Program] = set()
         self._found: set[Program] = set()
+        self._open: dict[bool, Sandbox] = {}
+
+    def __enter__(self) -> "Executor":
+        return self
+
+    def __exit__(self, *exc) -> None:
+        while self._open:
+            self._open.popitem()[1].close()
 
     def run(
         self, programs: Iterable[Program], trials: dict | None = None, second: bool = False
@@ -50,7 +59,7 @@ class Executor:
         """Results of the programs.
 
         Args:
-            trials: what is tried with those that pass, see :class:`selfalign.sandbox.sandbox.Policy`.
+            trials: what is tried with those that pass, see :meth:`Sandbox.stream`.
             second: as the second run, in its other environment.
         """
         wanted = list(dict.fromkeys(programs))
@@ -66,17 +75,23 @@ class Executor:
         self.anew.update(todo)
         self.spent["executed"] += len(todo)
         if todo:
-            policy = {"require": self.require, "trials": trials or {}, "second": second}
-            with (
-                Sandbox.open(self.image.parent, self.limits, self.engine, self.workers, **policy) as sandbox,
-                JournalBatches(self.store) as batches,
-            ):
-                for program, result in counted(zip(todo, sandbox.stream(todo), strict=True), len(todo), "programs"):
+            sandbox = self._sandbox(second)
+            before = sandbox.cpu_seconds
+            with JournalBatches(self.store) as batches:
+                stream = sandbox.stream(todo, trials)
+                for program, result in counted(zip(todo, stream, strict=True), len(todo), "programs"):
                     results[program] = result
                     batches.add(keys[program], {"limits": limits, "result": asdict(result)})
-                self.spent |= {"engine": sandbox.engine, "layers": sandbox.layers}
-                self.spent["cpu_seconds"] = round(self.spent["cpu_seconds"] + sandbox.cpu_seconds, 3)
+            self.spent |= {"engine": sandbox.engine, "layers": sandbox.layers}
+            self.spent["cpu_seconds"] = round(self.spent["cpu_seconds"] + sandbox.cpu_seconds - before, 3)
         return results
+
+    def _sandbox(self, second: bool) -> Sandbox:
+        """The running sandbox of a kind: the environment is that of its container."""
+        if second not in self._open:
+            policy = {"require": self.require, "second": second}
+            self._open[second] = Sandbox.open(self.image.parent, self.limits, self.engine, self.workers, **policy)
+        return self._open[second]
 
     @property
     def known(self) -> set[Program]:

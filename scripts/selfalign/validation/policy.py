@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from selfalign.sandbox import Result
+from selfalign.validation import AT_LEAST_ONE
 
 SKIP, MEASURE, REQUIRE = "skip", "measure", "require"
 LIMITED = {"timeout", "memory", "output_limit", "process_limit"}
@@ -16,7 +17,7 @@ class Validation:
     """Same keys as the config's `validation`; see docs/validation.md.
 
     Attributes:
-        stub: the tests must fail when the solution's functions return None: "skip", "measure" or "require".
+        stub: the tests must fail on a stub of the solution (`variants.stub`): "skip", "measure" or "require".
         second_run: a second run in another environment must pass too: likewise.
         mutants: solutions with one small fault each, that the tests are tried on.
         min_mutants_killed: share of them that the tests must notice.
@@ -27,7 +28,7 @@ class Validation:
     stub: str = REQUIRE
     second_run: str = REQUIRE
     mutants: int = 6
-    min_mutants_killed: float = 0.0
+    min_mutants_killed: float = AT_LEAST_ONE
     min_coverage: float = 0.0
     consensus: bool = False
 
@@ -41,8 +42,12 @@ class Validation:
         """The verdict by the first run and its trials."""
         if not result.passed:
             return result
-        if self.stub == REQUIRE and result.stub_passed:
-            return replace(result, verdict="vacuous", reason="the tests pass with functions that only return None")
+        if self.stub == REQUIRE and result.stub_passed is not False:
+            tried = "the tests pass with functions that only return None"
+            reason = (
+                tried if result.stub_passed else "no stub of the solution could be made that its tests could fail on"
+            )
+            return replace(result, verdict="vacuous", reason=reason)
         if result.mutants and result.mutants_killed < self.min_mutants_killed * result.mutants:
             return replace(
                 result,

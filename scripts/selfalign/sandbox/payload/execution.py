@@ -15,8 +15,9 @@ import shutil
 import signal
 import socket
 import time
+import types
 
-from . import benchmark_jobs, checks, harness, isolation, seccomp, variants
+from . import benchmark_jobs, checks, harness, isolation, seccomp, trials, variants
 from .process_tree import descendants, is_alone, living, own_id_in_proc, tree_usage
 
 POLL_SECONDS = 0.05
@@ -50,45 +51,40 @@ class Execution:
             job = benchmark_jobs.JOBS[self.request["kind"]]
             score = lambda counters, told: job(self.request, counters, told)  # noqa: E731
             return self._run({"solution": None, "tests": None, "tree": None, "score": score, "seen": ""})
+        solution, tests = self.request["solution"], self.request["tests"]
+        tell = bool(self.request.get("lines"))
         try:
-            tree = checks.parse(self.request["solution"], "solution.py")
-            tests = checks.parse(self.request["tests"], "tests.py")
-            telling, lines = variants.telling(tree) if self.request.get("lines") else (tree, set())
-            code = checks.compile_quietly(telling, "solution.py")
-            suspicious = bool(checks.SUSPICIOUS.search(self.request["solution"]))
-            tests_code = checks.compile_tests(tests, self.worker.harness.counter, suspicious)
-        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            code, lines = (
+                trials.tell_lines(solution) if tell else (checks.compile_quietly(solution, "solution.py"), set())
+            )
+            tests_code, tree = trials.as_deep_as_text(tests, "tests.py", lambda: self._compiled_tests(tests))
+        except trials.UNCOMPILABLE as error:
             self.worker.board.compiled = True
             return nothing_ran({"state": "raised", "phase": "compile", **harness.describe(error)})
         self.worker.board.compiled = True
-        seen = variants.SEEN if self.request.get("lines") else ""
-        whole = {"solution": code, "tests": tests_code, "tree": tests, "score": None, "seen": seen}
+        seen = variants.SEEN if lines else ""
+        whole = {"solution": code, "tests": tests_code, "tree": tree, "score": None, "seen": seen}
         facts = self._run(whole)
         if lines:
             said = (facts["report"] or {}).get("seen")
             facts["coverage"] = round(len(lines & set(said if isinstance(said, list) else [])) / len(lines), 4)
-        trials = self.request.get("trials") or {}
-        if trials and held(facts):
-            facts["trials"] = self._try(trials, tree, whole, facts["cpu_seconds"])
+        wanted = self.request.get("trials") or {}
+        if wanted and held(facts):
+            facts["trials"] = self._try(wanted, whole, facts["cpu_seconds"])
         return facts
 
-    def _try(self, trials: dict, tree: ast.Module, whole: dict, seconds: float) -> dict:
+    def _compiled_tests(self, text: str) -> tuple[types.CodeType, ast.Module]:
+        tree = checks.parse(text, "tests.py")
+        suspicious = bool(checks.SUSPICIOUS.search(self.request["solution"]))
+        return checks.compile_tests(tree, self.worker.harness.counter, suspicious), tree
+
+    def _try(self, wanted: dict, whole: dict, seconds: float) -> dict:
         """What the tests make of a stub and of mutants."""
         usual = self.limits
         self.limits = {**usual, "cpu_seconds": min(usual["cpu_seconds"], max(TRIAL_CPU_SECONDS, 5 * seconds))}
-        found: dict = {}
-
-        def passes(variant: ast.Module) -> bool:
-            return held(self._run({**whole, "solution": checks.compile_quietly(variant, "solution.py")}))
-
-        if trials.get("stub"):
-            stub = variants.stub(tree)
-            found["stub"] = None if stub is None else passes(stub)
-        if trials.get("mutants"):
-            outcomes = [
-                passes(mutant) for mutant in variants.mutants(tree, self.request["solution"], trials["mutants"])
-            ]
-            found |= {"mutants": len(outcomes), "mutants_killed": outcomes.count(False)}
+        found = trials.tried(
+            wanted, self.request["solution"], lambda code: held(self._run({**whole, "solution": code}))
+        )
         self.limits = usual
         return found
 

@@ -1,9 +1,12 @@
-"""Other solutions in the place of one: what its tests must notice, and one that tells which lines ran."""
+"""Other solutions in the place of one: what its tests must notice, and one that tells which lines ran.
+
+Trees are changed in place and gone through without recursion: a chain of a thousand `elif` is a right program too, and
+its tree is a thousand levels deep.
+"""
 
 import ast
-import copy
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 SEEN = "\0planted seen\0"
@@ -19,29 +22,53 @@ _ARITHMETIC = {
 }  # fmt: skip
 
 
+def _none(at: ast.AST) -> ast.Constant:
+    return ast.copy_location(ast.Constant(None), at)
+
+
 def stub(tree: ast.Module) -> ast.Module | None:
-    """The module with every function returning None at once; None if it holds no function."""
-    changed = copy.deepcopy(tree)
+    """The module with every function returning None at once.
+
+    Without a function, what it assigns gives None for any call, and its classes are empty and take any arguments: the
+    tests still find every name, and nothing of what it stood for. None if there is nothing of all this.
+    """
     found = False
-    for node in ast.walk(changed):
+    for node in ast.walk(tree):
         if isinstance(node, _FUNCTIONS):
             found = True
-            node.body = [ast.copy_location(ast.Return(ast.Constant(None)), node.body[0])]
+            node.body = [ast.copy_location(ast.Return(_none(node.body[0])), node.body[0])]
         elif isinstance(node, ast.Lambda):
             found = True
-            node.body = ast.copy_location(ast.Constant(None), node.body)
-    return ast.fix_missing_locations(changed) if found else None
+            node.body = _none(node.body)
+    return tree if found or _empty(tree) else None
 
 
-def mutants(tree: ast.Module, text: str, number: int) -> Iterator[ast.Module]:
-    """Modules with one small fault each, in the functions: at most `number`, chosen by a hash of the text."""
-    sites = len(list(_sites(tree)))
+def _empty(tree: ast.Module) -> bool:
+    """Takes all out of classes and names; whether there was one."""
+    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    for node in classes:
+        node.bases, node.keywords, node.decorator_list = [], [], []
+        node.body = ast.parse("def __init__(self, *_, **__): pass").body
+    stored = (node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
+    names = sorted({name for name in stored if not name.startswith("__")})
+    if names:  # at the end, since the module's own statements may need what they have assigned
+        tree.body += ast.parse(f"{' = '.join(names)} = lambda *_, **__: None").body
+    return bool(classes or names)
+
+
+def mutants(parse: Callable[[], ast.Module], text: str, number: int) -> Iterator[ast.Module]:
+    """Modules with one small fault each, in the functions: at most `number`, chosen by a hash of the text.
+
+    Args:
+        parse: gives a tree of the text that may be changed, each time a new one (much quicker than a copy of a tree).
+    """
+    sites = len(list(_sites(parse())))
     order = sorted(range(sites), key=lambda site: hashlib.sha256(f"{site} {text}".encode("utf-8", "replace")).digest())
     for site in sorted(order[:number]):
-        changed = copy.deepcopy(tree)
+        changed = parse()
         node, change = next(pair for index, pair in enumerate(_sites(changed)) if index == site)
         change(node)
-        yield ast.fix_missing_locations(changed)
+        yield changed
 
 
 def _sites(tree: ast.Module) -> Iterator[tuple]:
@@ -73,37 +100,29 @@ def _changes(node: ast.AST) -> Iterator:
     elif isinstance(node, ast.If | ast.While) and not isinstance(node.test, ast.Constant):
         yield lambda node: setattr(node, "test", ast.copy_location(ast.UnaryOp(ast.Not(), node.test), node.test))
     elif isinstance(node, ast.Return) and node.value is not None and not isinstance(node.value, ast.Constant):
-        yield lambda node: setattr(node, "value", ast.copy_location(ast.Constant(None), node.value))
-
-
-class _TellLines(ast.NodeTransformer):
-    def __init__(self):
-        self.lines: set[int] = set()
-        self.depth = 0
-
-    def generic_visit(self, node: ast.AST) -> ast.AST:
-        inside = isinstance(node, _FUNCTIONS)
-        self.depth += inside
-        super().generic_visit(node)
-        if self.depth:
-            for field in ("body", "orelse", "finalbody"):
-                block = getattr(node, field, None)
-                if isinstance(block, list) and block and isinstance(block[0], ast.stmt):
-                    setattr(node, field, [told for statement in block for told in self._told(statement)])
-        self.depth -= inside
-        return node
-
-    def _told(self, statement: ast.stmt) -> list[ast.stmt]:
-        is_text = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
-        if is_text or isinstance(statement, ast.Global | ast.Nonlocal):
-            return [statement]
-        self.lines.add(statement.lineno)
-        call = ast.Call(ast.Constant(SEEN), [ast.Constant(statement.lineno)], [])
-        return [ast.copy_location(ast.Expr(ast.copy_location(call, statement)), statement), statement]
+        yield lambda node: setattr(node, "value", _none(node.value))
 
 
 def telling(tree: ast.Module) -> tuple[ast.Module, set[int]]:
     """The module with a call of what is planted for :data:`SEEN` before every statement of a function, and their lines."""
-    teller = _TellLines()
-    changed = teller.visit(copy.deepcopy(tree))
-    return ast.fix_missing_locations(changed), teller.lines
+    lines: set[int] = set()
+    waiting: list[tuple[ast.AST, bool]] = [(tree, False)]
+    while waiting:
+        node, inside = waiting.pop()
+        inside = inside or isinstance(node, _FUNCTIONS)
+        waiting += [(child, inside) for child in ast.iter_child_nodes(node)]
+        for field in ("body", "orelse", "finalbody") if inside else ():
+            block = getattr(node, field, None)
+            if isinstance(block, list) and block and isinstance(block[0], ast.stmt):
+                setattr(node, field, [told for statement in block for told in _told(statement, lines)])
+    return tree, lines
+
+
+def _told(statement: ast.stmt, lines: set[int]) -> list[ast.stmt]:
+    is_text = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+    if is_text or isinstance(statement, ast.Global | ast.Nonlocal):
+        return [statement]
+    lines.add(statement.lineno)
+    constants = [ast.copy_location(ast.Constant(value), statement) for value in (SEEN, statement.lineno)]
+    call = ast.copy_location(ast.Call(constants[0], [constants[1]], []), statement)
+    return [ast.copy_location(ast.Expr(call), statement), statement]
