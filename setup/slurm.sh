@@ -45,8 +45,10 @@ daemon() {
     local name=$1
     shift
     if alive "$name"; then return; fi
-    # No descriptor of ours may stay open in it: a reader of our output would wait for ever, and so would the next start.
-    setsid nohup "$@" >>"$LOGS/$name.log" 2>&1 </dev/null 9>&- &
+    # No descriptor of ours may stay open in it: a reader of our output would wait for ever, and so would whoever wants a
+    # lock that we, or who started us, hold.
+    setsid nohup bash -c 'for fd in /proc/$$/fd/*; do fd=${fd##*/}; [ "$fd" -le 2 ] || eval "exec $fd>&-"; done; exec "$@"' \
+        "$name" "$@" >>"$LOGS/$name.log" 2>&1 </dev/null &
     echo $! >"$RUN/$name.pid"
     disown
 }

@@ -66,7 +66,8 @@ def cluster():
             "a SLURM of our own needs root; on a cluster: SELFALIGN_SITE=/path/to/site.yaml make cluster-test",
             pytrace=False,
         )
-    started = subprocess.run([SCRIPT, "start"], capture_output=True, text=True)
+    with open(WORK / "held", "w") as held:
+        started = subprocess.run([SCRIPT, "start"], capture_output=True, text=True, pass_fds=[held.fileno()])
     if started.returncode:
         pytest.fail(f"{SCRIPT} start:\n{started.stdout}{started.stderr}", pytrace=False)
     yield

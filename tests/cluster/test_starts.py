@@ -1,11 +1,13 @@
 """Starts and ends of Snakemake itself: killed, interrupted, started twice, and a SLURM that does not answer."""
 
+import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
-from harness import ROOT, Victims, slurm, until
+from harness import ROOT, WORK, Victims, slurm, until
 
 SCRIPT = str(ROOT / "setup" / "slurm.sh")
 
@@ -114,3 +116,11 @@ def test_a_controller_that_is_gone_for_a_minute_while_running_and_while_submitti
     assert "Falling back to 'sacct'" in first.text, "the plugin asked what this test is about"
     assert len(running.starts("slow")) == 1
     assert len(submitting.starts("quick")) == 1, "a submission was made twice"
+
+
+@pytest.mark.local_cluster
+def test_the_daemons_of_our_cluster_hold_no_file_of_who_started_them():
+    """Such as a lock, which would be held as long as they live."""
+    daemons = [int(path.read_text()) for path in Path("/run/selfalign-slurm").glob("*.pid")]
+    opened = [os.readlink(path) for daemon in daemons for path in Path(f"/proc/{daemon}/fd").iterdir()]
+    assert len(daemons) > 4 and str(WORK / "held") not in opened
