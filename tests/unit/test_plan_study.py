@@ -144,6 +144,26 @@ def test_what_was_measured_replaces_the_defaults(tmp_path):
     assert after.gpu_hours < before.gpu_hours
 
 
+def test_rounds_of_evolution_and_answers_to_benchmarks_are_measured_too(tmp_path):
+    config = preset("paper/table11")
+    name = next(name for name, entry in config["generators"].items() if "evolution" in entry)
+    usage = {"made": 100, "output_tokens": 20_000, "seconds": 2.0, "engine_start_seconds": 30.0}
+    write(tmp_path / "results" / "generators" / name / "evolved-2" / "0-of-1.usage.json", **usage)
+    evolved = next(one for one in planned(config, tmp_path).stages if (one.stage, one.owner) == ("evolve_tasks", name))
+    assert evolved.work_seconds == pytest.approx(evolved.rows * 200 / 10_000)
+    candidate, benchmark = "codeqwen1.5-7b", "humaneval"
+    write(tmp_path / "results/evaluation" / candidate / benchmark / "completions/0-of-1.usage.json", **usage)
+    stages = planned(config, tmp_path).stages
+    found = [one for one in stages if one.stage == "generate_completions" and one.owner.startswith(f"{candidate},")]
+    assert found and all(one.work_seconds == pytest.approx(one.rows * 200 / 10_000) for one in found)
+
+
+def test_no_job_is_planned_for_longer_than_its_partition_lets_it_run(tmp_path):
+    plan = planned(preset("paper/table11"), tmp_path, Machine(64, 100, 90, 60, 32))
+    assert {one.limit_minutes for one in plan.stages if not one.gpus} == {60}
+    assert {one.limit_minutes for one in plan.stages if one.gpus} == {90}
+
+
 def test_a_rate_is_not_taken_from_a_handful_of_answers(tmp_path):
     folder = tmp_path / "results" / "generators" / "self-align" / "responses"
     write(folder / "0-of-1.usage.json", made=3, output_tokens=9, seconds=9.0, engine_start_seconds=9.0)

@@ -8,6 +8,8 @@ import yaml
 from selfalign.io import read_json
 from selfalign.plan.assumptions import GENERATION, Assumptions
 
+ROUNDS = ("tasks", "evolved-*")
+"""Folders of tasks: written from seeds, or round by round from other tasks."""
 MINIMUM_REQUESTS = 16
 """Fewer answers than this say nothing about a rate."""
 
@@ -17,13 +19,14 @@ def with_generation(found: Assumptions, folder: Path) -> Assumptions:
     tokens, prompts, kept = dict(found.tokens), dict(found.prompt_tokens), dict(found.kept)
     total: Counter[str] = Counter()
     for stage in GENERATION[:4]:
-        usage = summed(folder, f"{stage}/*.usage.json")
+        folders = ROUNDS if stage == "tasks" else (stage,)
+        usage = summed(folder, *(f"{name}/*.usage.json" for name in folders))
         if usage["made"] >= MINIMUM_REQUESTS:
             tokens[stage] = usage["output_tokens"] / usage["made"]
             if usage["prompt_tokens"]:
                 prompts[stage] = usage["prompt_tokens"] / usage["made"]
             total += usage
-        counts = summed(folder, f"{stage}/*.counts.json")
+        counts = summed(folder, *(f"{name}/*.counts.json" for name in folders))
         if counts["in"]:
             kept[stage] = counts["kept"] / counts["in"]
     unique = summed(folder, "unique_tasks.counts.json")
@@ -33,14 +36,30 @@ def with_generation(found: Assumptions, folder: Path) -> Assumptions:
         found = found.with_measured("tokens", tokens).with_measured("prompt_tokens", prompts)
     if kept != found.kept:
         found = found.with_measured("kept", kept)
-    if total["output_tokens"] and total["seconds"]:
-        found = found.with_measured("tokens_per_second", total["output_tokens"] / total["seconds"])
-        starts = [seconds for path in folder.glob("*/*.usage.json") if (seconds := engine_start(path)) is not None]
-        found = found.with_measured("engine_start_seconds", sum(starts) / len(starts))
+    found = with_rate(found, total, folder, "*/*.usage.json")
     verdicts = summed(folder, "verdicts/*.usage.json")
     if verdicts["executed"] >= MINIMUM_REQUESTS and verdicts["cpu_seconds"]:
         found = found.with_measured("execution_seconds", verdicts["cpu_seconds"] / verdicts["executed"])
     return found
+
+
+def with_completions(found: Assumptions, folder: Path) -> Assumptions:
+    """The assumptions of a candidate with what `results/evaluation/NAME` tells of its answers to benchmarks."""
+    pattern = "*/completions/*.usage.json"
+    usage = summed(folder, pattern)
+    if usage["made"] < MINIMUM_REQUESTS:
+        return found
+    tokens = {**found.tokens, "completions": usage["output_tokens"] / usage["made"]}
+    return with_rate(found.with_measured("tokens", tokens), usage, folder, pattern)
+
+
+def with_rate(found: Assumptions, usage: Counter, folder: Path, pattern: str) -> Assumptions:
+    """The assumptions with the speed of an engine, and with its start by the usage files of a pattern."""
+    if not (usage["output_tokens"] and usage["seconds"]):
+        return found
+    starts = [seconds for path in folder.glob(pattern) if (seconds := engine_start(path)) is not None]
+    found = found.with_measured("tokens_per_second", usage["output_tokens"] / usage["seconds"])
+    return found.with_measured("engine_start_seconds", sum(starts) / len(starts)) if starts else found
 
 
 def with_pairs(found: Assumptions, dataset_counts: Path) -> Assumptions:
@@ -69,10 +88,10 @@ def engine_start(path: Path) -> float | None:
     return usage.get("engine_start_seconds") if usage.get("made") else None
 
 
-def summed(folder: Path, pattern: str) -> Counter:
+def summed(folder: Path, *patterns: str) -> Counter:
     """Sums of the numbers in JSON files."""
     total: Counter[str] = Counter()
-    for path in folder.glob(pattern):
+    for path in (path for pattern in patterns for path in folder.glob(pattern)):
         total.update({key: value for key, value in read_json(path).items() if isinstance(value, int | float)})
     return total
 

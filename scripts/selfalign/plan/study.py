@@ -7,7 +7,15 @@ from selfalign.backends import engine_gpus
 from selfalign.candidates import candidates, model_of
 from selfalign.methods import layout
 from selfalign.plan.assumptions import BYTES, PROMPT_TOKENS, TOKENS, Assumptions, billions, defaults
-from selfalign.plan.measured import same_seeds, seeds_found, weight_bytes, with_generation, with_pairs, with_training
+from selfalign.plan.measured import (
+    same_seeds,
+    seeds_found,
+    weight_bytes,
+    with_completions,
+    with_generation,
+    with_pairs,
+    with_training,
+)
 from selfalign.plan.shards import Advice, advise_shards
 from selfalign.plan.stages import (
     LOCAL_RULES,
@@ -101,6 +109,7 @@ class Planner:
             self._checkpoint(name, pairs)
         for name in candidates(self.config):
             found = self._assumptions(model_of(self.config, name))
+            found = with_completions(found, self.folder / "results" / "evaluation" / name)
             self.plan.stages += completion_stages(name, self.config, found, self.machine)
         self.plan.stages.append(single("write_report", "", 0, 30, 5e6))
         self.plan.servers = self._servers()
@@ -231,6 +240,11 @@ class Planner:
         self.plan.notes.append(f"{what}: measured in this folder: {names}; the rest by default rates")
 
     def _look_at_limits(self) -> None:
+        # Whatever a first try asks for, the partition's limit is the most.
+        self.plan.stages = [
+            stage if stage.gpus else replace(stage, limit_minutes=min(stage.limit_minutes, self.machine.cpu_minutes))
+            for stage in self.plan.stages
+        ]
         for stage in self.plan.stages:
             if stage.gpus > self.machine.gpus:
                 self.plan.notes.append(
