@@ -125,6 +125,16 @@ def test_the_dry_run_prints_the_command_and_starts_nothing():
     assert read_by_accelerate(shlex.split(done.stdout)).num_processes == 4
 
 
+def test_the_dry_run_for_several_nodes_needs_no_job():
+    command = [sys.executable, "-m", "selfalign.training.parallel", "--gpus", "4", "--nodes", "2", "--dry-run"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=True, env={"PYTHONPATH": str(ROOT / "scripts")}
+    )
+    line = shlex.split(done.stdout)
+    assert line[0] == "srun" and "--nodes=2" in line
+    assert "--main_process_ip FIRST-NODE" in line[-1] and "--num_processes 8" in line[-1]
+
+
 def test_sharding_that_accelerate_did_not_set_up_is_a_fault():
     """It falls back to whole models without a word, for example on CPUs."""
 
