@@ -19,7 +19,7 @@ from selfalign import ROOT
 from selfalign.cluster import folder_lock, gpu, shim
 from selfalign.cluster.earlier import choice
 from selfalign.cluster.folder_lock import SILENT_SECONDS, FolderLock
-from selfalign.cluster.guard import cap_pauses
+from selfalign.cluster.guard import cap_pauses, fronted
 from selfalign.cluster.records import Records, unfinished_runs
 from selfalign.cluster.site import DEFAULT, Partition, Site, load_site
 from selfalign.errors import UserError
@@ -359,6 +359,17 @@ def test_other_questions_to_sacct_are_its_own_to_answer(slurm):
     (slurm / "sacct").write_text("7|00:01:00\n")
     done = subprocess.run(["sacct", "--name", "run-1", "--format=JobIdRaw,Elapsed"], capture_output=True, text=True)
     assert done.stdout == "7|00:01:00\n"
+
+
+def test_the_sites_account_reaches_sbatch_without_being_looked_up(slurm, monkeypatch):
+    monkeypatch.setenv("SBATCH_ACCOUNT", "mine")
+    monkeypatch.setenv("SELFALIGN_SITE", str(slurm / "site.yaml"))
+    monkeypatch.chdir(ROOT)
+    (slurm / "site.yaml").write_text("account: paying")
+    profile = yte.process_yaml((ROOT / "profiles" / "slurm" / "profile.yaml").read_text())
+    assert "slurm_account" not in profile["default-resources"]
+    with fronted(slurm / "records", load_site().account):
+        assert shim.own_environment()["SBATCH_ACCOUNT"] == "paying"
 
 
 def test_jobs_do_not_see_what_stands_in_front_of_slurm(slurm):
