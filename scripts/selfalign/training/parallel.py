@@ -4,6 +4,7 @@
 """
 
 import argparse
+import importlib.util
 import os
 import re
 import shlex
@@ -43,6 +44,30 @@ class Parallel:
     def in_this_process(self) -> bool:
         """Whether no launcher is needed."""
         return self.processes == 1 and self.sharding == "none"
+
+
+def check_startable(parallel: dict, checkpoint: str, contained: bool) -> None:
+    """Raises what a training's job would end with after days of generation.
+
+    Args:
+        parallel: the recipe's. contained: whether jobs run in containers.
+
+    Raises:
+        UserError: several nodes in containers, or DeepSpeed where it is not installed.
+    """
+    where = f"config key checkpoints.{checkpoint}.recipe.parallel"
+    if contained and parallel["nodes"] > 1:
+        raise UserError(
+            f"training on {parallel['nodes']} nodes is started by srun, which a container does not have",
+            where=where,
+            fix="use --profile slurm without --sdm apptainer (docs/training.md, Several GPUs), or one node",
+        )
+    if not contained and parallel["sharding"] == "zero3" and importlib.util.find_spec("deepspeed") is None:
+        raise UserError(
+            "sharding zero3 needs DeepSpeed, which is in the training image for GPUs alone",
+            where=where,
+            fix="take sharding: fsdp2, or on one node the image (--sdm apptainer, docs/containers.md)",
+        )
 
 
 def launch_command(
