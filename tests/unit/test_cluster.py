@@ -418,6 +418,18 @@ def test_a_gpu_that_is_missing_or_too_small_is_named(tmp_path, nvidia):
     gpu.check_gpus(2, tmp_path)
 
 
+def test_weights_fit_where_each_gpu_holds_them_whole_or_gpus_of_several_nodes_share_them(tmp_path, nvidia):
+    with open(tmp_path / "model.safetensors", "wb") as weights:
+        weights.truncate(3 << 30)
+    nvidia(2048, 2048)
+    with pytest.raises(UserError, match=r"memory of 1 GPU\(s\) \(2\.0 GiB\)"):
+        gpu.check_gpus(2, tmp_path, sharing=1)
+    nvidia(1024, 1024)
+    with pytest.raises(UserError, match=r"memory of 2 GPU\(s\) \(2\.0 GiB\)"):
+        gpu.check_gpus(2, tmp_path)
+    gpu.check_gpus(2, tmp_path, sharing=4)
+
+
 def test_gpus_are_checked_where_the_profile_says_so():
     assert gpu.wanted_gpus({"gpu": 2, "check_gpu": 1}) == 2
     assert gpu.wanted_gpus({"gpu": 2, "check_gpu": 0}) == gpu.wanted_gpus({"gpu": 2}) == gpu.wanted_gpus({}) == 0
