@@ -454,6 +454,23 @@ def test_jobs_whose_model_is_an_endpoint_go_to_the_cpu_partition(name, gpu, cpu,
     assert asked(generator="two", shard="0-of-2") == asked(candidate="one") == cpu
 
 
+def test_every_rule_that_holds_a_gpu_goes_to_the_gpu_partition(monkeypatch):
+    """Rules say `gpu`, the profile says where: a rule that it does not know would wait on the CPU partition for ever."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.delenv("SELFALIGN_SITE", raising=False)
+    monkeypatch.delenv("SELFALIGN_WITHOUT_GPU", raising=False)
+    profile = yte.process_yaml((ROOT / "profiles" / "slurm" / "profile.yaml").read_text())
+    holding = set()
+    for path in (ROOT / "rules").glob("*.smk"):
+        for text in re.split(r"^rule ", path.read_text(), flags=re.MULTILINE)[1:]:
+            holding |= {text.split(":")[0]} if re.search(r"^ +gpu=", text, flags=re.MULTILINE) else set()
+    assert {"generate_concepts", "train_checkpoint"} < holding
+    for rule in holding:
+        wanted = Resource.from_cli_expression("slurm_partition", profile["set-resources"][rule]["slurm_partition"])
+        found = wanted.evaluate(Wildcards(), input=[], attempt=1, threads=1, rulename="", async_run=None).value
+        assert found == "gpu" and rule in profile["set-threads"], rule
+
+
 def test_jobs_that_run_programs_have_memory_for_one_on_each_thread(monkeypatch):
     monkeypatch.chdir(ROOT)
     profile = yte.process_yaml((ROOT / "profiles" / "slurm" / "profile.yaml").read_text())
