@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from harness import ROOT, WORK, slurm
+from harness import ROOT, WORK, daemons, slurm
 
 sys.path.insert(0, str(ROOT / "tests" / "workflow"))
 
@@ -73,6 +73,7 @@ def cluster():
     yield
     if not os.environ.get("SELFALIGN_KEEP_CLUSTER"):
         subprocess.run([SCRIPT, "stop"], check=True)
+        assert not daemons(), "setup/slurm.sh stop left daemons"
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """Snakemake as a user of a cluster starts it, and looks at that cluster."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -49,6 +50,17 @@ def until(condition: Callable[[], Any], seconds: float = 180, what: str = "") ->
 
 def slurm(*command: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def daemons() -> dict[int, str]:
+    """Number and name of each daemon of a SLURM of our own."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            name = Path(os.fsdecode((folder / "cmdline").read_bytes().split(b"\0")[0])).name
+            if name in ("munged", "mariadbd", "slurmdbd", "slurmctld", "slurmd"):
+                found[int(folder.name)] = name
+    return found
 
 
 class Run:

@@ -1,6 +1,7 @@
 """The workflow on a cluster with the unmodified profile and a small site file: every rule, and a real model."""
 
 import copy
+import functools
 import os
 import subprocess
 from pathlib import Path
@@ -14,6 +15,7 @@ from selfalign.images import built_image
 from selfalign.io import read_json
 from selfalign.plan.stages import LOCAL_RULES
 from study import FAKE_STUDY, Study
+from test_method_studies import ARMS, study_of_methods
 
 REAL = "qwen2.5-coder-0.5b"
 HUMANEVAL = FAKE_STUDY["evaluation"]["benchmarks"]["humaneval"]
@@ -44,6 +46,13 @@ def accounts(run: Run) -> list[str]:
     return slurm("squeue", "--noheader", "--states=all", "--format=%a", "--name", ",".join(names)).split()
 
 
+@functools.cache
+def spread_over() -> int:
+    """Two nodes, or one where the user's GPU partition has no more."""
+    counts = slurm("sinfo", "--noheader", "--partition", base_site()["gpu"]["name"], "--format=%D").split()
+    return min(2, sum(map(int, counts)))
+
+
 def study_in(folder: Path) -> Study:
     """The fake study in two shards, whose data train the real small model on a GPU, and a toy on two nodes with a GPU each."""
     smoke = yaml.safe_load((ROOT / "presets/smoke.yaml").read_text())
@@ -57,7 +66,7 @@ def study_in(folder: Path) -> Study:
     recipe = smoke["checkpoints"]["tuned"]["recipe"] | {"max_steps": 1}
     study.set("checkpoints.tuned", {"model": REAL, "dataset": "passing", "recipe": recipe})
     study.set("checkpoints.spread", copy.deepcopy(FAKE_STUDY["checkpoints"]["tuned"]))
-    study.set("checkpoints.spread.recipe.parallel", {"gpus": 1, "nodes": 2})
+    study.set("checkpoints.spread.recipe.parallel", {"gpus": 1, "nodes": spread_over()})
     study.set("datasets.passing.limit", 6)
     return study.set("evaluation.benchmarks.humaneval", HUMANEVAL | {"limit": 1, "max_tokens": 16})
 
@@ -80,9 +89,10 @@ def test_every_rule_in_several_shards_and_the_real_small_model_on_the_gpu_partit
     subprocess.run([str(PYTHON), *local.command("--quiet", "all", "--", "data")[1:]], cwd=ROOT, check=True)
     assert study.made() == local.made()
 
-    assert read_json(folder / "results/checkpoints/spread/training.json")["processes"] == 2
-    spread = submitted(run)["train_checkpoint_wildcards_spread"]
-    assert {"--nodes=2", "--ntasks=2", "--gres=gpu:1", "--gpus=2"} <= set(spread)
+    assert read_json(folder / "results/checkpoints/spread/training.json")["processes"] == spread_over()
+    if spread_over() > 1:
+        spread = submitted(run)["train_checkpoint_wildcards_spread"]
+        assert {"--nodes=2", "--ntasks=2", "--gres=gpu:1", "--gpus=2"} <= set(spread)
 
     where, site = asked(run), base_site()
     for rule in ("train_checkpoint", "generate_completions"):
@@ -93,6 +103,29 @@ def test_every_rule_in_several_shards_and_the_real_small_model_on_the_gpu_partit
     assert not where.keys() & set(LOCAL_RULES), "what needs a network ran on a compute node"
     again = Run(folder, "--configfile", str(folder / "config.yaml")).ok()
     assert "Nothing to be done" in again.text
+
+
+OTHER_RULES = {
+    "mine_snippets", "mine_commits", "gather_other_seeds", "adopt_tasks", "adopt_responses", "evolve_tasks", "generate_tests",
+}  # fmt: skip
+"""What other methods than the first have."""
+
+
+@pytest.mark.together
+def test_the_rules_that_other_methods_have():
+    folder = WORK / "methods"
+    folder.mkdir()
+    study = study_of_methods(folder)
+    names = ("oss", "evolved", "commits")
+    study.set("generators", {name: ARMS[name] for name in names})
+    study.set("generators.evolved", ARMS["evolved"] | {"tasks_of": "oss", "evolution": {"rounds": 1}})
+    study.set("datasets", {name: study.config["datasets"][name] for name in names})
+    del study.config["seeds"]["corpora"]["prices"]
+    (folder / "config.yaml").write_text(yaml.safe_dump(study.config, sort_keys=False))
+    verdicts = [f"results/generators/{name}/verdicts/0-of-1.jsonl" for name in names]
+    run = Run(folder, "--configfile", str(folder / "config.yaml"), "--", *verdicts).ok(900)
+    assert all((folder / path).read_text().count('"passed"') for path in verdicts)
+    assert set(asked(run)) >= OTHER_RULES
 
 
 @pytest.mark.together

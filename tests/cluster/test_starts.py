@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from harness import ROOT, WORK, Victims, slurm, until
+from harness import ROOT, WORK, Victims, daemons, slurm, until
 
 SCRIPT = str(ROOT / "setup" / "slurm.sh")
 
@@ -92,6 +92,14 @@ def test_a_termination_lets_the_jobs_end_and_a_rerun_goes_on():
     assert "waiting for them" not in again.text
     assert len(victims.starts("slow")) == 1, "the job that Snakemake waited for was run again"
     assert victims.outputs() == victims.unbroken()
+
+
+@pytest.mark.local_cluster
+def test_a_slurm_that_is_up_stays_as_it_is_when_it_is_started_again():
+    before = daemons()
+    assert sorted(before.values()) == sorted(["munged", "mariadbd", "slurmdbd", "slurmctld", *["slurmd"] * 5])
+    subprocess.run([SCRIPT, "start"], check=True)
+    assert daemons() == before
 
 
 @pytest.mark.local_cluster
