@@ -17,6 +17,7 @@ from selfalign.io import read_jsonl
 from selfalign.methods import layout
 from selfalign.methods.tasks_file import adopt
 from selfalign.reasons import REASONS
+from selfalign.report import arms
 from selfalign.stages.adoption import answer_of_task
 from selfalign.stages.parsing import Rejected
 
@@ -150,6 +151,21 @@ def test_other_methods_start_from_it_and_their_cards_tell_its_terms(root):
         assert "The terms of corpus set (Terms 7) may forbid training" in told
     assert "corpus set" in terms({"published": layout.origin(config, "published", True)})
     assert "corpus set" not in terms({"self-align": layout.origin(config, "self-align")})
+
+
+def test_the_report_says_of_an_arm_whose_terms_its_data_are_under(root):
+    outputs = {"training": "restricted", "terms": "Terms 7"}
+    config = study(root, {"path": "set.jsonl", "answer_column": "output", "outputs": outputs})
+    base = next(iter(config["models"]))
+    for name in ("published", "taught"):
+        config["datasets"][name] = {"generators": [name], "policy": "unfiltered"}
+        config["checkpoints"][name] = {"model": base, "dataset": name}
+    whole = resolve_config(config)
+    told = {name: arms.origin(whole, name, {}, {}, []) for name in ("published", "taught", *set(config["checkpoints"]))}
+    assert told["published"]["data_models"] == ["corpus set"] and told["taught"]["data_models"] == ["corpus set", base]
+    for name, row in told.items():
+        assert row["may_forbid_training"] == (["corpus set"] if name in ("published", "taught") else [])
+        assert row["own_data"] == (name not in ("published", "taught"))
 
 
 @pytest.mark.parametrize(

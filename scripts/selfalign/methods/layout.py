@@ -180,10 +180,16 @@ def models_of(config: dict, name: str, blind: bool = False) -> list[str]:
     return sorted(found | set(models_of(config, source) if source else []))
 
 
+def outputs_of(config: dict, name: str, blind: bool = False) -> dict[str, dict]:
+    """Model, or published set, whose texts may be in a generator's pairs -> what its terms say of training on them."""
+    models = {model: config["models"][model]["outputs"] for model in models_of(config, name, blind)}
+    return {**models, **published_sets(config, name)}
+
+
 def published_sets(config: dict, name: str) -> dict[str, dict]:
     """ "corpus NAME" -> the terms of the models behind it, of the sets of instructions that a generator's rows descend from."""
-    kind = seed_kind(config, name)
-    named = corpora_of(config, kind) if kind == "instructions" else []
+    begins = method_of(config, origin_of(config, name)).seeds
+    named = corpora_of(config, begins) if begins == "instructions" else []
     return {f"corpus {corpus}": config["seeds"]["corpora"][corpus]["outputs"] for corpus in named}
 
 
@@ -200,8 +206,5 @@ def origin(config: dict, name: str, blind: bool = False) -> dict:
         "seeds": seed_kind(config, name),
         "own_tests": method.tested,
         "tasks_of": config["generators"][name]["tasks_of"],
-        "models": {
-            **{model: config["models"][model]["outputs"] for model in models_of(config, name, blind)},
-            **published_sets(config, name),
-        },
+        "models": outputs_of(config, name, blind),
     }
