@@ -47,11 +47,25 @@ CHECKS = {
         "suite = unittest.defaultTestLoader.loadTestsFromTestCase(T)\nr = unittest.TextTestRunner().run(suite)\n"
         "sys.exit(not r.wasSuccessful())"
     ),
+    "errors caught where a test expects them": (
+        "def test_error():\n    try:\n        double('x')\n    except Exception as error:\n        assert isinstance(error, TypeError)\n"
+        "    else:\n        assert False\ntry:\n    test_error()\nexcept Exception:\n    print('bad')\n"
+        "def call(f):\n    try:\n        f('x')\n    except Exception:\n        return True\nassert call(double)"
+    ),
     "names from __main__": "from __main__ import double\nassert double(1) == 2",
 }  # fmt: skip
 
 GOOD = "\nassert double(1) == 2\n"
 SWALLOWED = {
+    "an error, by a runner made by hand": (
+        "def test_good():\n    assert double(2) == 4\ndef test_value():\n    assert double('x') == 'xx'\n"
+        "for test in (test_good, test_value):\n    try:\n        test()\n    except Exception as error:\n        print(error)"
+    ),
+    "an error, by a runner of methods": (
+        "class TestIt:\n    def test_value(self):\n        assert double('x') == 'xx'\n"
+        "for name in dir(TestIt):\n    if name.startswith('test'):\n        try:\n            getattr(TestIt(), name)()\n"
+        "        except:\n            print('bad', name)"
+    ),
     "a library's assertion": "import numpy as np\ntry:\n    np.testing.assert_allclose(double(1), 3)\nexcept AssertionError:\n    pass",
     "an error that pytest expects": "import pytest\ntry:\n    with pytest.raises(ValueError):\n        double(1)\nexcept BaseException:\n    pass",
     "an error given to pytest.raises": "import pytest\ntry:\n    pytest.raises(ValueError, double, 1)\nexcept BaseException:\n    pass",

@@ -10,8 +10,10 @@ import ast
 import types
 from typing import ClassVar
 
+from . import failures
 from .statements import (
     Known,
+    catches_all,
     certainly_fails,
     expecting_call,
     expects,
@@ -24,7 +26,7 @@ from .statements import (
 )
 
 RUN, FAILED, ENTERED, EQUAL, SEEN = (f"\0planted {name}\0" for name in ("run", "failed", "entered", "equal", "seen"))
-ASSERTION, UNCOUNTED, LEAVE = (f"\0planted {name}\0" for name in ("assertion", "uncounted", "leave"))
+ASSERTION, UNCOUNTED, LEAVE, LOST = (f"\0planted {name}\0" for name in ("assertion", "uncounted", "leave", "lost"))
 
 
 def _at(place: ast.AST, node):
@@ -180,7 +182,12 @@ class _Instrument:
         self.sheltered -= bool(node.handlers)
         node.orelse, node.finalbody = self.block(node.orelse), self.block(node.finalbody)
         for handler in node.handlers:
-            handler.body = [*([_say(RUN, handler)] if wants_error else []), *self.block(handler.body)]
+            first = [_say(RUN, handler)] if wants_error else []
+            if catches_all(handler):
+                first.append(
+                    _at(handler, ast.If(_call(LOST, handler), [_say(RUN, handler), _say(FAILED, handler)], []))
+                )
+            handler.body = [*first, *self.block(handler.body)]
         return [node]
 
     def named(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> list[ast.AST]:
@@ -221,7 +228,7 @@ def _leave(code: object = None) -> None:
         raise SystemExit(code)
 
 
-HELPERS = {ASSERTION: AssertionError, UNCOUNTED: _uncounted, LEAVE: _leave}
+HELPERS = {ASSERTION: AssertionError, UNCOUNTED: _uncounted, LEAVE: _leave, LOST: failures.test_was_left}
 """What is planted for every text alike."""
 
 

@@ -143,6 +143,11 @@ def certainly_fails(node: ast.AST, known: Known) -> bool:
     return is_call and dotted(node.value.func) in (["self", "fail"], ["cls", "fail"])
 
 
+def catches_all(handler: ast.ExceptHandler) -> bool:
+    """Whether a handler catches whatever goes wrong."""
+    return handler.type is None or bool({"Exception", "BaseException"} & _names(handler.type))
+
+
 def tries_alternatives(node: ast.Try) -> bool:
     """Whether a failed assertion is caught to assert something else of the same thing: `assert f() == 1`, else `== 2`."""
     first = set().union(*(_names(statement.test) for statement in node.body if isinstance(statement, ast.Assert)))
