@@ -21,7 +21,7 @@ RUN = {
     "fixtures with parameters, scopes and finalizers": """
         import pytest
         seen = []
-        @pytest.fixture(scope='module', params=[1, 2])
+        @pytest.fixture(scope='module', params=[1, pytest.param(2, id='two')])
         def number(request):
             request.addfinalizer(lambda: seen.append(request.param))
             return request.param

@@ -30,7 +30,7 @@ def came_from_solution(trace) -> bool:
 
 
 def test_was_left() -> bool:
-    """Whether the exception that is being handled has ended a test function, as it does under a runner made by hand.
+    """Whether the exception that is being handled has ended a test or check function, as it does under a runner made by hand.
 
     A failed assertion has been counted where it failed.
     """
@@ -40,7 +40,7 @@ def test_was_left() -> bool:
     trace = trace and trace.tb_next  # the frame of the handler itself
     while trace is not None:
         code = trace.tb_frame.f_code
-        if code.co_filename == "tests.py" and code.co_name.startswith("test"):
+        if code.co_filename == "tests.py" and code.co_name.startswith(("test", "check", "verify")):
             return True
         trace = trace.tb_next
     return False
