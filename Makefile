@@ -75,8 +75,10 @@ containers: sandbox ## build the images for --sdm apptainer (ACCELERATOR=cpu|gpu
 	@ACCELERATOR=$(if $(filter command line environment,$(origin ACCELERATOR)),$(ACCELERATOR),gpu) containers/build.sh $(ROLES)
 	@containers/pack_sandbox.sh resources/sandbox/sandbox.sif
 
-sandbox: setup
-	@$(SNAKEMAKE) --cores $(CORES) --quiet all -- resources/sandbox/image.json
+# Where there is only a cluster's small environment, that builds images too.
+BUILDER := $(if $(wildcard .venv/bin/python),,$(wildcard .venv-cluster/bin/python))
+sandbox: $(if $(BUILDER),,setup)
+	@$(or $(BUILDER),$(PYTHON)) -m snakemake --cores $(CORES) --quiet all -- resources/sandbox/image.json
 
 sandbox-check: sandbox ## layers of isolation that this machine grants, and attacks tried on it
 	@$(PYTHON) scripts/sandbox_check.py

@@ -20,7 +20,7 @@ from selfalign.config import resolve_config
 from selfalign.errors import UserError
 from selfalign.failures import report as failure_lines
 from selfalign.fingerprint import code_fingerprint, file_fingerprint, source_fingerprints
-from selfalign.images import built_image
+from selfalign.images import built_image, let_in
 
 try:
     config = resolve_config(config)
@@ -70,6 +70,11 @@ ALL_CORES = 64
 
 def in_containers():
     return DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method
+
+
+if in_containers():
+    # Jobs get the environment of the start, and each sets this anew for its container.
+    os.environ.update(let_in(config["models"], os.environ))
 
 
 def image(role):

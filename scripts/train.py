@@ -46,7 +46,8 @@ def main(
         gpus: how many GPUs the job was given on this node and has to check before it loads anything; 0: no check.
     """
     if gpus:
-        check_gpus(gpus, base)
+        # Without sharding each GPU holds a whole model.
+        check_gpus(gpus, base, 1 if sharding == "none" else gpus * nodes)
     job = TrainingJob(
         name=name,
         dataset_name=spec["dataset"],

@@ -238,7 +238,11 @@ start() {
     [ -z "$changed" ] || end_nodes
     start_munge
     start_database
-    sacctmgr --immediate add cluster selfalign >/dev/null 2>&1 || true
+    # An account that is not the default one.
+    for what in "cluster selfalign" "account paying" "user root account=paying"; do
+        # shellcheck disable=SC2086
+        sacctmgr --immediate add $what >/dev/null 2>&1 || true
+    done
     daemon slurmctld slurmctld -D
     until_true 30 slurmctld scontrol ping
     for node in "${CPU_NODES[@]}" "${GPU_NODES[@]}"; do start_node "$node"; done

@@ -39,7 +39,11 @@ need_builder() {
     have mmdebstrap || missing+=(mmdebstrap)
     # Building without root maps a range of user ids.
     [ "$(id -u)" = 0 ] || have newuidmap || missing+=(uidmap)
-    [ ${#missing[@]} = 0 ] || need_packages "${missing[@]}"
+    [ ${#missing[@]} = 0 ] && return
+    can_install || stop "missing on this machine, to build the sandbox's image: ${missing[*]}" \
+        "do: copy resources/sandbox from a Debian or Ubuntu machine on which make sandbox made it (docs/cluster.md), or" \
+        "    as root, on Debian and Ubuntu: apt-get install --no-install-recommends ${missing[*]}"
+    install_packages "${missing[@]}"
 }
 
 # need_libraries: vLLM's CPU build loads libnuma, which minimal systems lack.

@@ -1,5 +1,7 @@
 """Input functions, parameters and resources of the checkpoints' rules."""
 
+from selfalign.training.parallel import check_startable
+
 
 def checkpoint_spec(wildcards):
     return config["checkpoints"][wildcards.checkpoint]
@@ -29,7 +31,12 @@ def checkpoint_gpus_a_node(wildcards):
 
 
 def checkpoint_nodes(wildcards):
-    return checkpoint_parallel(wildcards)["nodes"]
+    parallel = checkpoint_parallel(wildcards)
+    try:
+        check_startable(parallel, wildcards.checkpoint, in_containers())
+    except UserError as error:
+        raise WorkflowError(str(error)) from None
+    return parallel["nodes"]
 
 
 def over_nodes(value):

@@ -6,6 +6,7 @@ before there is any environment.
 
 import hashlib
 import sys
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -23,6 +24,9 @@ ROLES = {
 }
 """Files that decide an image's packages, by role, beside its definition and the script that builds it."""
 COMMON = ("containers/build.sh", "containers/image.sh", "envs/requirements/workflow.in")
+PROXIES = tuple(
+    word for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy") for word in (name, name.upper())
+)
 LENGTH = 12  # hex digits of a version
 
 
@@ -46,6 +50,15 @@ def built_image(role: str) -> str:
     """The image that a rule uses: the GPU one where there is one, else the CPU one, else the path where it is missed."""
     paths = [image_path(role, accelerator) for accelerator in ACCELERATORS]
     return str(next((path for path in paths if path.is_file()), paths[0]))
+
+
+def let_in(models: dict, environment: Mapping[str, str]) -> dict[str, str]:
+    """Variables that have Apptainer set others inside, where nothing else of the environment comes in: the keys of the
+    endpoints in the config's `models`, and proxies. As variables, since every user can read a command line.
+    """
+    keys = {(entry["endpoint"] or {}).get("key_env") for entry in models.values() if entry["engine"] == "endpoint"}
+    names = {*filter(None, keys), *(PROXIES if keys else ())}
+    return {f"APPTAINERENV_{name}": environment[name] for name in sorted(names) if name in environment}
 
 
 def missing_images() -> list[str]:

@@ -1,12 +1,13 @@
 """The workflow on a cluster with the unmodified profile and a small site file: every rule, and a real model."""
 
 import copy
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
-from harness import PYTHON, ROOT, WORK, Run, base_site
+from harness import PYTHON, ROOT, WORK, Run, base_site, slurm
 
 from selfalign.cluster.records import Records
 from selfalign.images import built_image
@@ -37,6 +38,12 @@ def asked(run: Run) -> dict[str, set[tuple[str, bool]]]:
     return found
 
 
+def accounts(run: Run) -> list[str]:
+    """Who pays for the jobs of a run, by SLURM, which remembers them for MinJobAge."""
+    names = [path.stem for path in (run.folder / "results/run/slurm").glob("*.jsonl")]
+    return slurm("squeue", "--noheader", "--states=all", "--format=%a", "--name", ",".join(names)).split()
+
+
 def study_in(folder: Path) -> Study:
     """The fake study in two shards, whose data train the real small model on a GPU, and a toy on two nodes with a GPU each."""
     smoke = yaml.safe_load((ROOT / "presets/smoke.yaml").read_text())
@@ -60,7 +67,12 @@ def test_every_rule_in_several_shards_and_the_real_small_model_on_the_gpu_partit
     folder, other = WORK / "study", WORK / "study.unbroken"
     study, local = study_in(folder), study_in(other)
     (folder / "config.yaml").write_text(yaml.safe_dump(study.config, sort_keys=False))
-    run = Run(folder, "--configfile", str(folder / "config.yaml")).ok(1500)
+    # Names that setup/slurm.sh knows; a user's own site has its own.
+    paid = {} if os.environ.get("SELFALIGN_SITE") else {"account": "paying", "qos": "normal"}
+    run = Run(folder, "--configfile", str(folder / "config.yaml"), site=paid).ok(1500)
+    for job in submitted(run).values():
+        assert not paid or "--qos=normal" in job
+    assert not paid or set(accounts(run)) == {"paying"}
     assert (folder / "results/report/report.html").stat().st_size > 10_000
     assert read_json(folder / "results/checkpoints/tuned/training.json")["steps"] == 1
     assert read_json(folder / "results/evaluation/tuned/humaneval.json")["problems"] == 1

@@ -19,7 +19,7 @@ from selfalign import ROOT
 from selfalign.cluster import folder_lock, gpu, shim
 from selfalign.cluster.earlier import choice
 from selfalign.cluster.folder_lock import SILENT_SECONDS, FolderLock
-from selfalign.cluster.guard import cap_pauses
+from selfalign.cluster.guard import cap_pauses, fronted
 from selfalign.cluster.records import Records, unfinished_runs
 from selfalign.cluster.site import DEFAULT, Partition, Site, load_site
 from selfalign.errors import UserError
@@ -361,6 +361,17 @@ def test_other_questions_to_sacct_are_its_own_to_answer(slurm):
     assert done.stdout == "7|00:01:00\n"
 
 
+def test_the_sites_account_reaches_sbatch_without_being_looked_up(slurm, monkeypatch):
+    monkeypatch.setenv("SBATCH_ACCOUNT", "mine")
+    monkeypatch.setenv("SELFALIGN_SITE", str(slurm / "site.yaml"))
+    monkeypatch.chdir(ROOT)
+    (slurm / "site.yaml").write_text("account: paying")
+    profile = yte.process_yaml((ROOT / "profiles" / "slurm" / "profile.yaml").read_text())
+    assert "slurm_account" not in profile["default-resources"]
+    with fronted(slurm / "records", load_site().account):
+        assert shim.own_environment()["SBATCH_ACCOUNT"] == "paying"
+
+
 def test_jobs_do_not_see_what_stands_in_front_of_slurm(slurm):
     assert str(shim.BIN) not in shim.own_environment()["PATH"]
 
@@ -407,6 +418,18 @@ def test_a_gpu_that_is_missing_or_too_small_is_named(tmp_path, nvidia):
     gpu.check_gpus(2, tmp_path)
 
 
+def test_weights_fit_where_each_gpu_holds_them_whole_or_gpus_of_several_nodes_share_them(tmp_path, nvidia):
+    with open(tmp_path / "model.safetensors", "wb") as weights:
+        weights.truncate(3 << 30)
+    nvidia(2048, 2048)
+    with pytest.raises(UserError, match=r"memory of 1 GPU\(s\) \(2\.0 GiB\)"):
+        gpu.check_gpus(2, tmp_path, sharing=1)
+    nvidia(1024, 1024)
+    with pytest.raises(UserError, match=r"memory of 2 GPU\(s\) \(2\.0 GiB\)"):
+        gpu.check_gpus(2, tmp_path)
+    gpu.check_gpus(2, tmp_path, sharing=4)
+
+
 def test_gpus_are_checked_where_the_profile_says_so():
     assert gpu.wanted_gpus({"gpu": 2, "check_gpu": 1}) == 2
     assert gpu.wanted_gpus({"gpu": 2, "check_gpu": 0}) == gpu.wanted_gpus({"gpu": 2}) == gpu.wanted_gpus({}) == 0
@@ -429,6 +452,23 @@ def test_jobs_whose_model_is_an_endpoint_go_to_the_cpu_partition(name, gpu, cpu,
     monkeypatch.setenv("SELFALIGN_WITHOUT_GPU", "generator=two candidate=one")
     assert asked(generator="one", shard="0-of-2") == gpu
     assert asked(generator="two", shard="0-of-2") == asked(candidate="one") == cpu
+
+
+def test_every_rule_that_holds_a_gpu_goes_to_the_gpu_partition(monkeypatch):
+    """Rules say `gpu`, the profile says where: a rule that it does not know would wait on the CPU partition for ever."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.delenv("SELFALIGN_SITE", raising=False)
+    monkeypatch.delenv("SELFALIGN_WITHOUT_GPU", raising=False)
+    profile = yte.process_yaml((ROOT / "profiles" / "slurm" / "profile.yaml").read_text())
+    holding = set()
+    for path in (ROOT / "rules").glob("*.smk"):
+        for text in re.split(r"^rule ", path.read_text(), flags=re.MULTILINE)[1:]:
+            holding |= {text.split(":")[0]} if re.search(r"^ +gpu=", text, flags=re.MULTILINE) else set()
+    assert {"generate_concepts", "train_checkpoint"} < holding
+    for rule in holding:
+        wanted = Resource.from_cli_expression("slurm_partition", profile["set-resources"][rule]["slurm_partition"])
+        found = wanted.evaluate(Wildcards(), input=[], attempt=1, threads=1, rulename="", async_run=None).value
+        assert found == "gpu" and rule in profile["set-threads"], rule
 
 
 def test_jobs_that_run_programs_have_memory_for_one_on_each_thread(monkeypatch):

@@ -9,7 +9,7 @@ import pytest
 
 from selfalign import ROOT, images
 from selfalign.adapter import HOST_PYTHON, leave_host_python
-from selfalign.images import ROLES, built_image, image_path, image_version, missing_images
+from selfalign.images import ROLES, built_image, image_path, image_version, let_in, missing_images
 
 sys.path.insert(0, str(ROOT / "setup"))
 from lock_difference import difference
@@ -24,6 +24,17 @@ ON_THE_HOST = {
     # records what the host has
     "write_manifest",
 }  # fmt: skip
+
+
+def test_keys_of_endpoints_and_proxies_get_into_containers_and_nothing_else():
+    environment = {"MY_KEY": "k", "HF_TOKEN": "t", "HTTPS_PROXY": "http://proxy:3128", "PATH": "/bin"}
+    own = {"engine": "vllm", "endpoint": None}
+    teacher = {"engine": "endpoint", "endpoint": {"key_env": "MY_KEY"}}
+    assert let_in({"own": own}, environment) == {}
+    expected = {"APPTAINERENV_HTTPS_PROXY": "http://proxy:3128", "APPTAINERENV_MY_KEY": "k"}
+    assert let_in({"own": own, "teacher": teacher}, environment) == expected
+    keyless = {"engine": "endpoint", "endpoint": {"key_env": None}}
+    assert let_in({"keyless": keyless}, environment) == {"APPTAINERENV_HTTPS_PROXY": "http://proxy:3128"}
 
 
 def rules() -> dict[str, str]:

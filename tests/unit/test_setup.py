@@ -130,8 +130,23 @@ def test_without_root_missing_programs_are_named_with_the_command(copy):
     copy.program("bwrap", "#!/bin/sh\nexit 0\n")
     done = copy.run("setup/system.sh", PATH=copy.only("id", "uname"))
     assert done.returncode == 1
-    assert "missing on this machine: mmdebstrap uidmap" in done.stderr
+    assert "to build the sandbox's image: mmdebstrap uidmap" in done.stderr
+    assert "copy resources/sandbox" in done.stderr
     assert "apt-get install --no-install-recommends mmdebstrap uidmap" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("environments", "large"), [([".venv-cluster"], False), ([".venv-cluster", ".venv"], True), ([], True)]
+)
+def test_images_are_built_with_the_small_environment_where_there_is_no_other(tmp_path, environments, large):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    for name in environments:
+        python = tmp_path / name / "bin" / "python"
+        python.parent.mkdir(parents=True)
+        python.touch()
+    done = subprocess.run(["make", "-n", "containers"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert ("setup/environment.sh .venv " in done.stdout) == large
+    assert ("\n.venv-cluster/bin/python -m snakemake" in f"\n{done.stdout}") == (not large)
 
 
 def test_without_any_sandbox_set_up_stops(copy):

@@ -13,7 +13,7 @@ from selfalign import ROOT
 from selfalign.config import resolve_config
 from selfalign.errors import InfrastructureError, UserError
 from selfalign.training import parallel as parallel_module
-from selfalign.training.parallel import CONFIGS, SHARDINGS, Parallel, launch_command, step_environment
+from selfalign.training.parallel import CONFIGS, SHARDINGS, Parallel, check_startable, launch_command, step_environment
 from selfalign.training.sharded import check_sharding
 
 SLURM = {"SLURM_JOB_ID": "41234", "SLURM_JOB_NODELIST": "gpu[07-08]", "SLURM_NODEID": "0", "SLURM_NTASKS": "1"}
@@ -112,6 +112,16 @@ def test_several_nodes_without_slurm_or_inside_a_container_are_refused():
         launch_command(Parallel(4, 2), "job.json", environment={**SLURM, "SELFALIGN_IMAGE": "train"})
 
 
+def test_a_training_that_can_not_start_is_refused_before_anything_is_generated():
+    one, more = {"nodes": 1, "sharding": "zero3"}, {"nodes": 2, "sharding": "fsdp2"}
+    with pytest.raises(UserError, match="needs DeepSpeed"):
+        check_startable(one, "tuned", contained=False)
+    check_startable(one, "tuned", contained=True)
+    with pytest.raises(UserError, match=r"which a container does not have\n.*checkpoints.tuned.recipe.parallel"):
+        check_startable(more, "tuned", contained=True)
+    check_startable(more, "tuned", contained=False)
+
+
 def test_one_device_needs_no_launcher_unless_it_is_to_shard():
     assert Parallel().in_this_process
     assert not Parallel(sharding="fsdp2").in_this_process and not Parallel(gpus=2).in_this_process
@@ -123,6 +133,16 @@ def test_the_dry_run_prints_the_command_and_starts_nothing():
         command, capture_output=True, text=True, check=True, env={"PYTHONPATH": str(ROOT / "scripts")}
     )
     assert read_by_accelerate(shlex.split(done.stdout)).num_processes == 4
+
+
+def test_the_dry_run_for_several_nodes_needs_no_job():
+    command = [sys.executable, "-m", "selfalign.training.parallel", "--gpus", "4", "--nodes", "2", "--dry-run"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=True, env={"PYTHONPATH": str(ROOT / "scripts")}
+    )
+    line = shlex.split(done.stdout)
+    assert line[0] == "srun" and "--nodes=2" in line
+    assert "--main_process_ip FIRST-NODE" in line[-1] and "--num_processes 8" in line[-1]
 
 
 def test_sharding_that_accelerate_did_not_set_up_is_a_fault():

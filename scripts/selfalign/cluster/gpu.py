@@ -16,8 +16,11 @@ def wanted_gpus(resources: Any) -> int:
     return int(resources.get("gpu") or 0) if int(resources.get("check_gpu") or 0) else 0
 
 
-def check_gpus(count: int, folder: str | Path | None) -> None:
+def check_gpus(count: int, folder: str | Path | None, sharing: int | None = None) -> None:
     """Returns if `count` GPUs work here and the weights in `folder` fit into their memory.
+
+    Args:
+        sharing: GPUs, on all nodes, that hold one copy of the weights together; all of this node's by default.
 
     Raises:
         InfrastructureError: fewer of them work than the scheduler gave.
@@ -43,13 +46,15 @@ def check_gpus(count: int, folder: str | Path | None) -> None:
             "site file if these nodes have none",
         )
     weights = sum(path.stat().st_size for path in Path(folder).glob("*.safetensors")) if folder else 0
-    if weights > sum(sorted(memory)[-count:]):
+    sharing = sharing or count
+    room = sharing * min(sorted(memory)[-count:])
+    if weights > room:
         raise UserError(
-            f"the model's weights ({weights / GIB:.1f} GiB) don't fit into the memory of {count} GPU(s) "
-            f"({sum(memory) / GIB:.1f} GiB)",
+            f"the model's weights ({weights / GIB:.1f} GiB) don't fit into the memory of {sharing} GPU(s) "
+            f"({room / GIB:.1f} GiB)",
             where=node,
             fix="take larger GPUs (extra: --constraint=... in the site file), or more of them a job "
-            "(engine_args.tensor_parallel_size of the model)",
+            "(engine_args.tensor_parallel_size of the model, recipe.parallel with sharding)",
         )
 
 

@@ -87,7 +87,7 @@ def _guarded(workflow: Any, slurm: bool) -> Iterator[None]:
             remove_temporaries(RESULTS)
         settled = True
         os.environ[earlier.TOKEN] = lock.token
-        with _fronted(records) if slurm else contextlib.nullcontext():
+        with fronted(records, load_site().account) if slurm else contextlib.nullcontext():
             yield
     finally:
         # A start that ends before it has dealt with what it found leaves that for the next one.
@@ -95,11 +95,14 @@ def _guarded(workflow: Any, slurm: bool) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _fronted(records: Path) -> Iterator[None]:
-    """Puts our sbatch and squeue in front of SLURM's, and shows what they write into the cluster log."""
+def fronted(records: Path, account: str | None) -> Iterator[None]:
+    """Puts our sbatch and squeue in front of SLURM's, and shows what they write into the cluster log. Jobs are paid for by
+    `account`, if there is one."""
     records.mkdir(parents=True, exist_ok=True)
     os.environ[shim.FOLDER] = str(records)
     os.environ["SELFALIGN_SHIM_PYTHON"] = sys.executable
+    if account:
+        os.environ["SBATCH_ACCOUNT"] = account
     path = os.environ.get("PATH", "")
     os.environ["PATH"] = os.pathsep.join((str(shim.BIN), path))
     with _shown(records / "cluster.log", logger.warning):

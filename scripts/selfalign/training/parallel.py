@@ -1,9 +1,10 @@
 """How many devices train a checkpoint, and the command line that starts a process on each.
 
-`python -m selfalign.training.parallel --gpus 4 --nodes 2 --sharding fsdp2` prints it without running anything.
+`PYTHONPATH=scripts python -m selfalign.training.parallel --gpus 4 --nodes 2 --sharding fsdp2` prints it and runs nothing.
 """
 
 import argparse
+import importlib.util
 import os
 import re
 import shlex
@@ -45,14 +46,43 @@ class Parallel:
         return self.processes == 1 and self.sharding == "none"
 
 
+def check_startable(parallel: dict, checkpoint: str, contained: bool) -> None:
+    """Raises what a training's job would end with after days of generation.
+
+    Args:
+        parallel: the recipe's. contained: whether jobs run in containers.
+
+    Raises:
+        UserError: several nodes in containers, or DeepSpeed where it is not installed.
+    """
+    where = f"config key checkpoints.{checkpoint}.recipe.parallel"
+    if contained and parallel["nodes"] > 1:
+        raise UserError(
+            f"training on {parallel['nodes']} nodes is started by srun, which a container does not have",
+            where=where,
+            fix="use --profile slurm without --sdm apptainer (docs/training.md, Several GPUs), or one node",
+        )
+    if not contained and parallel["sharding"] == "zero3" and importlib.util.find_spec("deepspeed") is None:
+        raise UserError(
+            "sharding zero3 needs DeepSpeed, which is in the training image for GPUs alone",
+            where=where,
+            fix="take sharding: fsdp2, or on one node the image (--sdm apptainer, docs/containers.md)",
+        )
+
+
 def launch_command(
-    parallel: Parallel, job: str, threads: int | None = None, environment: dict[str, str] | None = None
+    parallel: Parallel,
+    job: str,
+    threads: int | None = None,
+    environment: dict[str, str] | None = None,
+    meeting_point: str | None = None,
 ) -> list[str]:
     """`accelerate launch` for a job file: on this node, or by srun on every node of the SLURM job that this is part of.
 
     Args:
         threads: cores a node; SLURM would give a step one.
         environment: where SLURM's variables are looked up; this process's by default.
+        meeting_point: address of the first node; SLURM is asked by default.
 
     Raises:
         UserError: several nodes outside of SLURM, or inside a container, which has no srun.
@@ -73,10 +103,10 @@ def launch_command(
             f"training on {parallel.nodes} nodes is started by srun, which "
             + ("a container does not have" if environment.get("SELFALIGN_IMAGE") else "needs a SLURM job around it"),
             where="config key checkpoints.*.recipe.parallel.nodes",
-            fix="use --profile slurm without --sdm apptainer (docs/training.md), or one node",
+            fix="use --profile slurm without --sdm apptainer (docs/training.md, Several GPUs), or one node",
         )
     port = PORTS + int(job_id) % PORTS
-    meeting = ["--main_process_ip", first_node(job_id), "--main_process_port", str(port)]
+    meeting = ["--main_process_ip", meeting_point or first_node(job_id), "--main_process_port", str(port)]
     # The rank is known on the node alone: a shell there puts it in.
     on_node = f'exec {shlex.join([*launch, *meeting])} --machine_rank "$SLURM_NODEID" {shlex.join(program)}'
     return [
@@ -131,7 +161,13 @@ def main() -> None:
     if parallel.in_this_process:
         print("no launcher: the job's own process")
     else:
-        print(shlex.join(launch_command(parallel, options.job, options.threads)))
+        # Outside of a job, with what only SLURM knows left open.
+        known = (
+            {}
+            if "SLURM_JOB_ID" in os.environ
+            else {"environment": {"SLURM_JOB_ID": "0"}, "meeting_point": "FIRST-NODE"}
+        )
+        print(shlex.join(launch_command(parallel, options.job, options.threads, **known)))
 
 
 if __name__ == "__main__":
