@@ -42,7 +42,7 @@ wildcard_constraints:
     shard=r"\d+-of-\d+",
     model="|".join(map(re.escape, config["models"])),
     corpus="|".join(map(re.escape, config["seeds"]["corpora"])),
-    kind="snippets|commits",
+    kind="snippets|commits|instructions",
     generator="|".join(map(re.escape, config["generators"])),
     dataset="|".join(map(re.escape, config["datasets"])) or "none",
     checkpoint="|".join(map(re.escape, config["checkpoints"])) or "none",

@@ -153,6 +153,31 @@ rule mine_commits:
         "../scripts/mine_commits.py"
 
 
+rule mine_instructions:
+    input:
+        corpus=corpus_input,
+    output:
+        kept="results/seeds/instructions/mined/{corpus}.jsonl",
+        rejected="results/seeds/instructions/mined/{corpus}.rejected.jsonl",
+        counts="results/seeds/instructions/mined/{corpus}.counts.json",
+    log:
+        "results/run/logs/mine_instructions/{corpus}.log",
+    benchmark:
+        "results/run/benchmarks/mine_instructions/{corpus}.tsv"
+    conda:
+        "../envs/scripts.yaml"
+    container:
+        image("workflow")
+    params:
+        spec=corpus_spec,
+        licences=config["seeds"]["licences"],
+        code=code_fingerprint("mine_instructions.py"),
+    message:
+        "Reading the instructions of corpus {wildcards.corpus}"
+    script:
+        "../scripts/mine_instructions.py"
+
+
 rule gather_other_seeds:
     input:
         corpora=other_corpus_seeds,

@@ -21,7 +21,7 @@ def corpus_input(wildcards):
     spec = corpus_spec(wildcards)
     if spec["kind"] == "pypi":
         return f"resources/corpora/{wildcards.corpus}/corpus.json"
-    return spec["path"] if spec["kind"] == "jsonl" else []
+    return spec["path"] if spec["kind"] in ("jsonl", "instructions") and spec["path"] else []
 
 
 def corpus_seeds():
@@ -36,6 +36,7 @@ def other_corpus_seeds(wildcards):
 
 
 def other_near_duplicates(wildcards):
-    """Commits to one file are alike: they are compared as pairs, where there are the code before them and a message."""
+    """Commits to one file are alike: they are compared as pairs, where there are the code before them and a message.
+    Instructions are compared as tasks."""
     settings = config["seeds"]["near_duplicates"]
-    return {**settings, "threshold": 1.0} if wildcards.kind == "commits" else settings
+    return {**settings, "threshold": 1.0} if wildcards.kind != "snippets" else settings

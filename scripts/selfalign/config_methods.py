@@ -6,7 +6,7 @@ from typing import Any
 
 from selfalign.methods import METHODS
 from selfalign.methods.base import SECTIONS
-from selfalign.methods.layout import COMMITS, corpora_of, is_judged, seed_kind
+from selfalign.methods.layout import OTHER_CORPORA, corpora_of, is_judged, seed_kind
 
 USUAL = "self-align"
 """The method of a generator that names none."""
@@ -82,12 +82,26 @@ def methods_have_what_they_need(config: dict) -> Iterator[str]:
 def seeds_have_a_source(config: dict) -> Iterator[str]:
     for name, generator in config["generators"].items():
         method = METHODS[generator["method"]]
-        if method.seeds == "commits" and generator["seeds"] is not None:
-            yield f"generators.{name}.seeds is {generator['seeds']!r}: method {method.name!r} starts from commits"
+        if method.seeds in OTHER_CORPORA and generator["seeds"] is not None:
+            yield f"generators.{name}.seeds is {generator['seeds']!r}: method {method.name!r} starts from {method.seeds}"
         if method.seeds and not corpora_of(config, kind := seed_kind(config, name)):
-            kinds = " or ".join(COMMITS)
-            wanted = f"of kind {kinds}" if kind == "commits" else f"of a kind other than {kinds}"
+            others = [one for kinds in OTHER_CORPORA.values() for one in kinds]
+            of = f"of kind {' or '.join(OTHER_CORPORA[kind])}" if kind in OTHER_CORPORA else ""
+            wanted = of or f"of a kind other than {' or '.join(others)}"
             yield f"seeds.corpora has no corpus {wanted}, which generators.{name} ({kind}) starts from"
+
+
+def published_answers_are_there(config: dict) -> Iterator[str]:
+    for name, dataset in config["datasets"].items():
+        for source in dataset["generators"]:
+            if METHODS[config["generators"][source]["method"]].seeds != "instructions":
+                continue
+            corpora = corpora_of(config, "instructions")
+            if corpora and not any(config["seeds"]["corpora"][corpus]["answer_column"] for corpus in corpora):
+                yield (
+                    f"datasets.{name}.generators has {source!r}: its corpora name no answer_column, so that it has tasks and no "
+                    "pairs; have them answered by a generator whose tasks_of it is"
+                )
 
 
 def models_are_named(config: dict) -> Iterator[str]:
@@ -126,4 +140,4 @@ def _in_a_circle(generators: dict[str, Any], name: str) -> bool:
     return False
 
 
-RULES = (seeds_have_a_source, models_are_named, styles_fit, chat_servers_get_messages)
+RULES = (seeds_have_a_source, published_answers_are_there, models_are_named, styles_fit, chat_servers_get_messages)

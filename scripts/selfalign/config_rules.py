@@ -165,11 +165,12 @@ def licences_are_allowed(config: dict) -> Iterator[str]:
             given = {stated} if stated else set()
         for licence in sorted(given - allowed):
             yield f"{key} has the licence {licence!r}, which seeds.licences does not allow: {', '.join(sorted(allowed))}"
-        if corpus["kind"] == "commits" and (corpus["dataset"] is None) == (corpus["path"] is None):
+        tables = ("commits", "instructions")
+        if corpus["kind"] in tables and (corpus["dataset"] is None) == (corpus["path"] is None):
             yield f"{key} needs either `dataset`, on the hub, or `path`, a file"
-        if corpus["kind"] == "commits" and corpus["dataset"] and not corpus["revision"]:
+        if corpus["kind"] in tables and corpus["dataset"] and not corpus["revision"]:
             yield f"{key}.revision is missing: the commit hash of the dataset, so that it is the same at all times"
-        if corpus["kind"] in ("jsonl", "hub", "commits") and not stated and not corpus["licence_column"]:
+        if corpus["kind"] in ("jsonl", "hub", *tables) and not stated and not corpus["licence_column"]:
             yield f"{key} needs `licence` or `licence_column`: code of unknown licence is not used"
 
 

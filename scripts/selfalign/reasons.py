@@ -61,6 +61,12 @@ REASONS: dict[str, dict[str, str]] = {
         "too_few_tokens": "fewer tokens than commits.min_tokens, before and after together",
         "too_many_tokens": "more tokens than commits.max_tokens, before and after together",
     },
+    "instructions": {
+        "licence": "the licence of the set, or of the row, is not on the allow-list, or none is stated",
+        "unreadable": "a row without its columns, or with something other than text in them",
+        "empty": "no text in the instruction",
+        "invalid_unicode": "text that is not valid Unicode",
+    },
     "typecheck": {
         "type_error": "the type checker reports an error",
         "no_verdict": "the type checker crashed or hung on this function alone",

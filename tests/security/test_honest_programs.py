@@ -6,11 +6,13 @@ import os
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from selfalign.packages import fetch_wheel
+from selfalign.sandbox import Sandbox, engines
 
 HONEST = {
     "future import in the solution": (
@@ -179,12 +181,23 @@ HONEST |= {
         "import warnings\nwith warnings.catch_warnings(record=True) as seen:\n    warnings.simplefilter('always')\n    assert old() == 1\n"
         "assert seen[0].category is DeprecationWarning",
     ),
+    "more output than a pipe holds": (
+        "import subprocess, sys\ndef tell():\n    print('x' * 100_000, flush=True)\n    print('y' * 70_000, file=sys.stderr)\n"
+        "    return len(subprocess.run(['seq', '20000'], capture_output=True).stdout)",
+        "assert tell() == 108_894",
+    ),
     "tests after unittest.main": (
         "def f():\n    return 1",
         "import unittest\nclass T(unittest.TestCase):\n    def test(self):\n        self.assertEqual(f(), 1)\n"
         "if __name__ == '__main__':\n    unittest.main()",
     ),
 }
+
+
+TOUCHED_BY_LOAD = (
+    "asyncio", "threads", "multiprocessing", "sleeps and waits", "shared value", "an alarm", "a signal to itself",
+    "a subprocess", "asserts in threads", "more output than a pipe holds",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("name", HONEST)
@@ -194,8 +207,6 @@ def test_an_honest_program_passes(sandbox, name):
 
 
 def test_honest_programs_pass_in_the_second_environment_too(sandbox_image, engine, sandbox):
-    from selfalign.sandbox import Sandbox
-
     with Sandbox.open(sandbox_image, sandbox.limits, engine=engine, workers=2, second=True) as second:
         results = dict(zip(HONEST, second.run(HONEST.values()), strict=True))
     assert {name: result for name, result in results.items() if not result.passed} == {}
@@ -207,14 +218,52 @@ def test_right_programs_pass_ten_times_in_a_row(sandbox, engine, first_engine, r
         assert failures(sandbox, right_programs) == {}
 
 
-def test_right_programs_pass_beside_others_that_take_all_processors(sandbox, right_programs):
-    hogs = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
-    try:
-        assert failures(sandbox, right_programs) == {}
-    finally:
-        for hog in hogs:
-            hog.kill()
-            hog.wait()
+@pytest.fixture
+def hogs():
+    """Two processes that compute without end."""
+    started = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
+    yield
+    for hog in started:
+        hog.kill()
+        hog.wait()
+
+
+def test_right_programs_pass_beside_others_that_take_all_processors(sandbox, right_programs, hogs):
+    assert failures(sandbox, right_programs) == {}
+
+
+def test_what_load_could_touch_passes_beside_them_ten_times_in_a_row(sandbox, engine, first_engine, hogs):
+    """Programs that wait, are woken, start processes or threads, or fill pipes."""
+    touched = {name: HONEST[name] for name in TOUCHED_BY_LOAD}
+    for _ in range(10 if engine == first_engine else 1):
+        assert failures(sandbox, touched) == {}
+
+
+@pytest.fixture
+def under_low_limits(sandbox_image, engine, sandbox, monkeypatch):
+    """A sandbox on a machine whose own hard limits are below the configured ones, as a batch system sets them.
+
+    Apptainer reserves much address space for itself, and never uses it.
+    """
+    usual = engines.command
+    limits = "ulimit -v {} -n 200 -f 8000 -c 0 -t 9000".format(16_000_000 if engine == "apptainer" else 900_000)
+
+    def command(*more) -> list[str]:
+        return ["bash", "-c", f'{limits} && exec "$@"', "limited", *usual(*more)]
+
+    monkeypatch.setattr(engines, "command", command)
+    wanted = replace(sandbox.limits, memory_mb=64_000, disk_mb=64, cpu_seconds=5)
+    with Sandbox.open(sandbox_image, wanted, engine=engine, workers=2) as opened:
+        yield opened
+
+
+def test_right_programs_pass_where_the_machines_own_limits_are_lower(under_low_limits):
+    open_files = (
+        "import resource\ndef most():\n    return resource.getrlimit(resource.RLIMIT_NOFILE)[1]",
+        "assert most() == 200, most()",
+    )
+    some = {name: HONEST[name] for name in (*TOUCHED_BY_LOAD, "numpy.testing", "pandas", "temporary files")}
+    assert failures(under_low_limits, {**some, "the lower limit holds": open_files}) == {}
 
 
 def failures(sandbox, programs: dict) -> dict:
@@ -227,8 +276,6 @@ def canonical(row: dict) -> tuple[str, str]:
 
 
 def test_verdicts_come_in_order_and_do_not_depend_on_the_number_of_workers(sandbox_image, engine, sandbox):
-    from selfalign.sandbox import Sandbox
-
     programs = [HONEST["dataclass"], ("def f():\n    return 1", "import time\ntime.sleep(0.3)\nassert f() == 1")]
     programs += [("def f():\n    return 1", f"assert f() == {n % 3}") for n in range(12)]
     # One can't be parsed; the other can, but not compiled, which is found out in the sandbox.

@@ -53,13 +53,17 @@ def text(parts) -> str:
     return "\n".join(shielded.format(body) if shield else body for body, shield in parts)
 
 
+def mixture(before, inside, after) -> tuple[str, str]:
+    """A solution that is wrong, with hostile parts in it and around the test that says so."""
+    body = "\n".join(f"    {line}" for line in text(inside).splitlines())
+    solution = f"{IMPORTS}def increment(number):\n{body or '    pass'}\n    return number + 2\n"
+    return solution, f"{text(before)}\nassert increment(1) == 2\n{text(after)}\n"
+
+
 @settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(before=st.lists(part, max_size=4), inside=st.lists(part, max_size=2), after=st.lists(part, max_size=2))
 def test_no_mixture_of_hostile_parts_makes_a_failing_check_pass(impatient, before, inside, after):
-    body = "\n".join(f"    {line}" for line in text(inside).splitlines())
-    solution = f"{IMPORTS}def increment(number):\n{body or '    pass'}\n    return number + 2\n"
-    tests = f"{text(before)}\nassert increment(1) == 2\n{text(after)}\n"
     container = impatient._container
-    first, result, last = impatient.run([HONEST, (solution, tests), HONEST])
+    first, result, last = impatient.run([HONEST, mixture(before, inside, after), HONEST])
     assert not result.passed and result.verdict in VERDICTS and result.verdict != "infrastructure"
     assert first.passed and last.passed and impatient._container is container

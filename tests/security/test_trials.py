@@ -22,6 +22,11 @@ RESPONSES = {
         DOUBLE,
         "import unittest\nclass T(unittest.TestCase):\n    def test(self):\n        self.assertEqual(double(2), double(2))",
     ),
+    "true of any function, used by its module": (
+        DOUBLE + "TABLE = [double(n) + 1 for n in range(3)]\n",
+        "assert double(2) == double(2)",
+    ),
+    "sound, used by its module": (DOUBLE + "TABLE = [double(n) + 1 for n in range(3)]\n", "assert double(3) == 6"),
     "true of any callable": ("increment = (7).__add__", "assert increment(1) == increment(1)"),
     "no function, but tested": ("increment = (7).__add__", "assert increment(1) == 8"),
     "true of any class": (DATACLASS, "p = P(1)\nassert p == p"),
@@ -122,4 +127,4 @@ def test_thresholds_turn_weak_tests_into_vacuous_ones_and_run_nothing_again(by_d
 def test_what_is_only_measured_fails_nothing(judge):
     rows, usage = judge(stub="measure", second_run="measure", min_mutants_killed=0)
     assert {row["verdict"] for name, row in rows.items() if name in RESPONSES} == {"passed"}
-    assert rows["true of any class"]["stub_passed"] is True and usage["executed"] == 6, "second runs of vacuous ones"
+    assert rows["true of any class"]["stub_passed"] is True and usage["executed"] == 7, "second runs of vacuous ones"

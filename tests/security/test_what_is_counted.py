@@ -42,16 +42,35 @@ CHECKS = {
     ),
     "an exit at the end": "import sys\nassert double(1) == 2\nsys.exit(0)",
     "an exit with what main gives": "import sys\ndef main():\n    assert double(1) == 2\nif __name__ == '__main__':\n    sys.exit(main())",
+    "an exit in the last function": "import sys\ndef main():\n    assert double(1) == 2\n    if double(2) == 4:\n        sys.exit(0)\n    else:\n        sys.exit(1)\nmain()",
+    "a helper of the tests that may raise": (
+        "def check(a, b):\n    if a != b:\n        raise ValueError(a)\ncheck(double(1), 2)\n"
+        "try:\n    check(1, 2)\nexcept ValueError:\n    pass\nelse:\n    assert False"
+    ),
     "an exit with unittest's result": (
         "import sys, unittest\nclass T(unittest.TestCase):\n    def test(self):\n        self.assertEqual(double(1), 2)\n"
         "suite = unittest.defaultTestLoader.loadTestsFromTestCase(T)\nr = unittest.TextTestRunner().run(suite)\n"
         "sys.exit(not r.wasSuccessful())"
+    ),
+    "errors caught where a test expects them": (
+        "def test_error():\n    try:\n        double('x')\n    except Exception as error:\n        assert isinstance(error, TypeError)\n"
+        "    else:\n        assert False\ntry:\n    test_error()\nexcept Exception:\n    print('bad')\n"
+        "def call(f):\n    try:\n        f('x')\n    except Exception:\n        return True\nassert call(double)"
     ),
     "names from __main__": "from __main__ import double\nassert double(1) == 2",
 }  # fmt: skip
 
 GOOD = "\nassert double(1) == 2\n"
 SWALLOWED = {
+    "an error, by a runner made by hand": (
+        "def test_good():\n    assert double(2) == 4\ndef test_value():\n    assert double('x') == 'xx'\n"
+        "for test in (test_good, test_value):\n    try:\n        test()\n    except Exception as error:\n        print(error)"
+    ),
+    "an error, by a runner of methods": (
+        "class TestIt:\n    def test_value(self):\n        assert double('x') == 'xx'\n"
+        "for name in dir(TestIt):\n    if name.startswith('test'):\n        try:\n            getattr(TestIt(), name)()\n"
+        "        except:\n            print('bad', name)"
+    ),
     "a library's assertion": "import numpy as np\ntry:\n    np.testing.assert_allclose(double(1), 3)\nexcept AssertionError:\n    pass",
     "an error that pytest expects": "import pytest\ntry:\n    with pytest.raises(ValueError):\n        double(1)\nexcept BaseException:\n    pass",
     "an error given to pytest.raises": "import pytest\ntry:\n    pytest.raises(ValueError, double, 1)\nexcept BaseException:\n    pass",
@@ -63,6 +82,9 @@ SWALLOWED = {
     "a raise": "try:\n    if double(1) != 3:\n        print('x')\n        raise AssertionError\nexcept AssertionError:\n    pass",
     "a raise in a test": (
         "def test_double():\n    if double(1) != 3:\n        raise ValueError\ntry:\n    test_double()\nexcept Exception as error:\n    print(error)"
+    ),
+    "an error in a helper": (
+        "def check(a, b):\n    if a != b:\n        raise ValueError(a)\ntry:\n    check(double(1), 3)\nexcept Exception as e:\n    print(e)"
     ),
     "assert False": "try:\n    double(1)\n    assert False\nexcept Exception:\n    pass",
     "an assertion after which nothing of the kind is tried": (
@@ -88,7 +110,7 @@ def test_a_failed_check_that_the_text_swallows_is_seen(sandbox, name):
 
 
 @pytest.mark.parametrize(
-    "text", ["sys.exit(1)", "sys.exit('bad')", "sys.exit()\nprint()", "if True:\n    sys.exit()\nelse:\n    pass"]
+    "text", ["sys.exit(1)", "sys.exit('bad')", "sys.exit()\nprint()", "if True:\n    sys.exit()\nprint()"]
 )
 def test_other_exits_are_early(sandbox, text):
     (result,) = sandbox.run([(SOLUTION, f"import sys{GOOD}{text}")])

@@ -62,7 +62,7 @@ def test_a_wrong_value_is_named_with_what_would_be_accepted(config):
     message = problems(config, **{f"datasets__{name['datasets']}__policy": "best"})
     assert "'best'" in message and "passing" in message
     corpus = {"kind": "svn", "path": "x"}
-    assert "one of pypi, directory, git, commits, jsonl, hub is wanted" in problems(
+    assert "one of pypi, directory, git, commits, instructions, jsonl, hub is wanted" in problems(
         config, seeds__corpora={"x": corpus}
     )
     corpus = {"kind": "directory", "path": "x"}

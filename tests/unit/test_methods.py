@@ -160,6 +160,7 @@ def test_a_problem_comes_with_its_solution(tmp_path):
     for text in (
         f"{TASK}\n[Solution]\nIt adds.\n\n{CODE}",
         f"Sure!\n[Problem]\n{TASK}\n\n[Solution]\nIt adds.\n\n{CODE}",
+        f"[Problem]\nHere is a new problem: {TASK}\n\nLet me know if you need a hint!\n\n[Solution]\nIt adds.\n\n{CODE}",
         f"**[Problem]**: {TASK}\n\n**[Solution]** It adds.\n\n{CODE}",
     ):
         row = stage.parse(SEED, 0, answer(text))

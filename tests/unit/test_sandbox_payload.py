@@ -3,6 +3,7 @@
 import ast
 import contextlib
 import functools
+import inspect
 import itertools
 import os
 import struct
@@ -111,6 +112,17 @@ def test_a_stub_without_functions_keeps_names_and_takes_out_what_they_stood_for(
     assert type(p).__bases__ == (object,) and not hasattr(p, "x") and namespace["__all__"] == ["P"]
     assert namespace["X"] != 5 and namespace["shout"]("a") is None and namespace["Y"]() is None
     assert variants.stub(ast.parse("import math\nprint(math.pi)")) is None
+
+
+def test_a_late_stub_leaves_the_module_what_its_functions_gave_it():
+    text = (
+        "class C:\n    def m(self):\n        return 1\ndef f(x):\n    return x\nasync def a():\n    return 2\n"
+        "g = lambda x: x\nT = [f(3) + 1, C().m() + g(1)]\n"
+    )
+    namespace: dict = {}
+    exec(compile(variants.late_stub(ast.parse(text)), "s", "exec"), namespace)
+    assert namespace["T"] == [4, 2] and namespace["f"](1) is None and namespace["C"]().m() is None
+    assert namespace["g"](1) is None and inspect.iscoroutinefunction(namespace["a"])
 
 
 DEEP = {

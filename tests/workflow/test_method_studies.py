@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from selfalign.config import resolve_config
-from selfalign.io import read_json, read_jsonl
+from selfalign.io import read_json, read_jsonl, write_jsonl
 from selfalign.journal import used_file
 from selfalign.journal_cleaning import writers
 from selfalign.stage import merge_counts
@@ -27,6 +27,8 @@ ARMS = {
     "oss": {"method": "oss-instruct", "model": "teacher"},
     "taught": {"method": "distill", "model": "teacher", "tasks_of": "gen"},
     "commits": {"method": "octopack", "model": "teacher"},
+    "imported": {"method": "tasks-file", "model": "teacher"},
+    "answered": {"method": "distill", "model": "teacher", "tasks_of": "imported"},
     "evolved": {
         "method": "evol-instruct",
         "model": "teacher",
@@ -34,7 +36,7 @@ ARMS = {
         "evolution": {"rounds": 2, "min_new_words": 1},
     },
 }
-UNTESTED = ("oss", "taught", "commits", "evolved")
+UNTESTED = ("oss", "taught", "commits", "imported", "answered", "evolved")
 
 
 def study_of_methods(folder) -> Study:
@@ -46,6 +48,11 @@ def study_of_methods(folder) -> Study:
     config["datasets"] |= {f"{n}-published": {"generators": [n], "policy": "unfiltered"} for n in UNTESTED}
     commit_history(folder / "repository")
     config["seeds"]["corpora"]["history"] = {"kind": "git", "path": "repository", "licence": "MIT"}
+    instruction_set(folder / "set.jsonl")
+    terms = {"training": "restricted", "terms": "Terms 5"}
+    config["seeds"]["corpora"]["set"] = {
+        "kind": "instructions", "path": "set.jsonl", "answer_column": "output", "licence": "MIT", "outputs": terms,
+    }  # fmt: skip
     config["checkpoints"], config["evaluation"]["benchmarks"]["humaneval"]["limit"] = {}, 1
     config["evaluation"]["models"] = ["teacher"]  # no checkpoint comes of it
     return Study(folder, config)
@@ -68,6 +75,20 @@ def commit_history(folder):
             (folder / f"file{number}.py").write_text(source + end)
             git("add", ".")
             git("commit", "-qm", f"{'Add' if offset else 'Change'} the sum that comes to {verb} all the parcels")
+
+
+def instruction_set(path):
+    """Tasks and answers in a form that the fake tests know."""
+    write_jsonl(
+        path,
+        [
+            {
+                "instruction": f"Write a function `combine_{number}` that {verb} two parcels and adds {number} to that.",
+                "output": f"def combine_{number}(a, b):\n    return a + b + {number}",
+            }
+            for number, verb in enumerate(VERBS, 10)
+        ],
+    )
 
 
 @pytest.fixture(scope="module")
@@ -115,9 +136,10 @@ def test_every_card_begins_with_terms_licences_and_whether_and_by_what_it_was_te
     generator = arm.removesuffix("-published")
     shown, published = head(made, arm), arm != generator
     taught = ARMS[generator]["model"] == "teacher"
-    people = generator == "commits" and published
-    assert ("teacher (Terms 4) may forbid training" in shown) == (taught and not people)
-    assert ("terms of fake" in shown) == (not taught or "tasks_of" in ARMS[generator])
+    people, untouched = generator == "commits" and published, generator in ("commits", "imported") and published
+    assert ("teacher (Terms 4) may forbid training" in shown) == (taught and not untouched)
+    assert ("corpus set (Terms 5)" in shown) == (generator in ("imported", "answered"))
+    assert ("terms of fake" in shown) == (not taught or ARMS[generator].get("tasks_of") == "gen")
     assert ("No model wrote any of these rows" in shown) == people
     assert "**Licences** of the code that the pairs descend from: MIT." in shown
     assert ("**Unfiltered**" in shown, "**Filtered**" in shown) == (published, not published)

@@ -6,7 +6,7 @@ A row is a commit that changes one file: the message, and the file before and af
 from collections.abc import Iterator
 from typing import Any
 
-from selfalign.corpora import hub, jsonl
+from selfalign.corpora import table
 from selfalign.corpora.base import join_licences
 
 COLUMNS = (
@@ -20,16 +20,8 @@ def read(name: str, spec: dict) -> Iterator[tuple[str, dict[str, Any], str]]:
     Keys of a row are those of :data:`COLUMNS` less `_column`; of several repositories that have the commit it names the
     first, and a licence for each row where the config states one for all.
     """
-    files = hub.fetched(name, spec) if spec["dataset"] else [(path := jsonl.checked_path(name, spec), path.name)]
-    for path, file in files:
-        if file.endswith(hub.PARQUET_SUFFIX):
-            rows = ((place, row, "") for place, row in hub.parquet_rows(path, file, name, spec, COLUMNS))
-        else:
-            rows = jsonl.parsed(path, file)
-        for place, row, problem in rows:
-            if not problem and not isinstance(row, dict):
-                problem = "not an object with columns"
-            yield place, {} if problem else as_commit(row, spec), problem
+    for place, row, problem in table.rows(name, spec, COLUMNS):
+        yield place, {} if problem else as_commit(row, spec), problem
 
 
 def as_commit(row: dict, spec: dict) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Corpus kind `jsonl`: a JSON Lines file, plain or compressed by gzip, with one source file a row."""
+"""Corpus kind `jsonl`: a JSON Lines file, plain or compressed by gzip, with one source file a row; one JSON list will do."""
 
 import gzip
 import json
@@ -47,8 +47,11 @@ def read_rows(path: Path, name: str, spec: dict, limits: Limits) -> Iterator[Sou
 
 
 def parsed(path: Path, name: str) -> Iterator[tuple[str, Any, str]]:
-    """(place, value, what is wrong with it) of every line that is not empty."""
+    """(place, value, what is wrong with it) of every line that is not empty, or of every entry of a file that is one list."""
     try:
+        if (entries := _entries(path)) is not None:
+            yield from ((f"{name}:{number}", row, "") for number, row in enumerate(entries, 1))
+            return
         with _open(path) as stream:
             for number, line in enumerate(stream, 1):
                 if not line.strip():
@@ -64,6 +67,18 @@ def parsed(path: Path, name: str) -> Iterator[tuple[str, Any, str]]:
         raise UserError(
             f"the corpus file is damaged: {error}", where=str(path), fix="fetch the file again; it may be cut off"
         ) from error
+
+
+def _entries(path: Path) -> list | None:
+    """The entries of a file that is one JSON list, as sets of instructions often are; None for lines."""
+    with _open(path) as stream:
+        if not stream.read(1024).lstrip().startswith(b"["):
+            return None
+        stream.seek(0)
+        try:
+            return json.load(stream)
+        except (ValueError, RecursionError):
+            return None
 
 
 def _open(path: Path):

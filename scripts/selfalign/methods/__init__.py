@@ -12,6 +12,7 @@ from selfalign.methods import (
     seed_to_task,
     self_align,
     starcoder2_instruct,
+    tasks_file,
 )
 from selfalign.methods.base import Method
 
@@ -25,5 +26,6 @@ METHODS: dict[str, Method] = {
         distill,
         octopack,
         starcoder2_instruct,
+        tasks_file,
     )
 }  # fmt: skip

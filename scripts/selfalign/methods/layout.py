@@ -6,11 +6,14 @@ Everywhere `config` is resolved and `name` is a generator's.
 from selfalign.methods import METHODS
 from selfalign.methods.base import Method
 
-SEED_HOMES = {"functions": "results/seeds", "snippets": "results/seeds/snippets", "commits": "results/seeds/commits"}
+SEED_HOMES = {
+    "functions": "results/seeds", "snippets": "results/seeds/snippets", "commits": "results/seeds/commits",
+    "instructions": "results/seeds/instructions",
+}  # fmt: skip
 """Kind of seeds -> folder of what was mined and gathered of it."""
 
-COMMITS = ("git", "commits")
-"""Kinds of corpora that hold commits."""
+OTHER_CORPORA = {"commits": ("git", "commits"), "instructions": ("instructions",)}
+"""Kind of seeds -> kinds of corpora that hold them; all other corpora hold source files."""
 
 SEED_FOLDERS = {kind: f"{home}/shards" for kind, home in SEED_HOMES.items()}
 """Kind of seeds -> folder of their shards."""
@@ -52,10 +55,11 @@ def seed_kinds(config: dict) -> list[str]:
 
 
 def corpora_of(config: dict, kind: str) -> list[str]:
-    """The corpora that a kind of seeds is mined from: commits from repositories and tables of commits, all others from
-    source files."""
-    corpora = config["seeds"]["corpora"]
-    return sorted(name for name, spec in corpora.items() if (spec["kind"] in COMMITS) == (kind == "commits"))
+    """The corpora that a kind of seeds is mined from: commits from repositories and tables of commits, instructions from
+    tables of those, all others from source files."""
+    holds = {corpus: seeds for seeds, corpora in OTHER_CORPORA.items() for corpus in corpora}
+    wanted = kind if kind in OTHER_CORPORA else None
+    return sorted(name for name, spec in config["seeds"]["corpora"].items() if holds.get(spec["kind"]) == wanted)
 
 
 def seed_files(config: dict, suffix: str) -> list[str]:
@@ -66,7 +70,7 @@ def seed_files(config: dict, suffix: str) -> list[str]:
         checked = kind == "functions" and config["seeds"]["typecheck"]
         folders = ["mined", "typechecked"] if checked else ["mined"]
         found += [f"{home}/{folder}/{name}.{suffix}" for folder in folders for name in corpora]
-        if suffix == "counts.json" and kind != "commits":
+        if suffix == "counts.json" and kind not in OTHER_CORPORA:
             found += [f"{home}/mined/{name}.files.{suffix}" for name in corpora]
         found.append(f"{home}/seeds.{suffix}")
     return found
@@ -176,6 +180,19 @@ def models_of(config: dict, name: str, blind: bool = False) -> list[str]:
     return sorted(found | set(models_of(config, source) if source else []))
 
 
+def outputs_of(config: dict, name: str, blind: bool = False) -> dict[str, dict]:
+    """Model, or published set, whose texts may be in a generator's pairs -> what its terms say of training on them."""
+    models = {model: config["models"][model]["outputs"] for model in models_of(config, name, blind)}
+    return {**models, **published_sets(config, name)}
+
+
+def published_sets(config: dict, name: str) -> dict[str, dict]:
+    """ "corpus NAME" -> the terms of the models behind it, of the sets of instructions that a generator's rows descend from."""
+    begins = method_of(config, origin_of(config, name)).seeds
+    named = corpora_of(config, begins) if begins == "instructions" else []
+    return {f"corpus {corpus}": config["seeds"]["corpora"][corpus]["outputs"] for corpus in named}
+
+
 def uses_model(config: dict, name: str) -> bool:
     return method_of(config, name).generates or (is_judged(config, name) and not method_of(config, name).tested)
 
@@ -189,5 +206,5 @@ def origin(config: dict, name: str, blind: bool = False) -> dict:
         "seeds": seed_kind(config, name),
         "own_tests": method.tested,
         "tasks_of": config["generators"][name]["tasks_of"],
-        "models": {model: config["models"][model]["outputs"] for model in models_of(config, name, blind)},
+        "models": outputs_of(config, name, blind),
     }

@@ -7,7 +7,7 @@ from selfalign.methods.base import Method
 from selfalign.rows import row_id
 from selfalign.stages.answers import split_answer
 from selfalign.stages.fewshot import truncated, unusable
-from selfalign.stages.parsing import Rejected
+from selfalign.stages.parsing import Rejected, without_boilerplate
 from selfalign.stages.tasks import Tasks
 
 METHOD = Method(
@@ -45,7 +45,7 @@ class ProblemsWithSolutions(Tasks):
         parts = SOLUTION.split(completion.text, maxsplit=1)
         if len(parts) != 2:
             return Rejected("malformed", "no heading [Solution]")
-        instruction = PROBLEM.sub("", parts[0], count=1).strip()
+        instruction = without_boilerplate(PROBLEM.sub("", parts[0], count=1)).strip()
         if problem := self._filter(instruction):
             return problem
         answer = split_answer(parts[1])

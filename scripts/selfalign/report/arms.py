@@ -64,16 +64,17 @@ def origin(config: dict, name: str, made: dict, answered: dict, usage: list[dict
     responses = sum(answered.get(generator, {}).get("responses") or 0 for generator in spec["generators"])
     passed = [answered.get(generator, {}).get("passed") for generator in spec["generators"]]
     known = not blind and all(number is not None for number in passed)
-    models = sorted({m for generator in spec["generators"] for m in layout.models_of(config, generator, blind)})
+    found = (layout.outputs_of(config, generator, blind) for generator in spec["generators"])
+    wrote = {model: outputs for models in found for model, outputs in models.items()}
     return {
         "model": base,
         "dataset": checkpoint["dataset"],
         "policy": spec["policy"],
         "filtered": not blind,
         "methods": sorted({layout.method_of(config, generator).name for generator in spec["generators"]}),
-        "data_models": models,
-        "own_data": set(models) <= {base},
-        "may_forbid_training": [m for m in models if config["models"][m]["outputs"]["training"] == "restricted"],
+        "data_models": sorted(wrote),
+        "own_data": wrote.keys() <= {base},
+        "may_forbid_training": [name for name, outputs in sorted(wrote.items()) if outputs["training"] == "restricted"],
         "learning_rate": checkpoint["recipe"]["learning_rate"],
         "pairs": made.get(checkpoint["dataset"], {}).get("pairs"),
         "responses": responses,

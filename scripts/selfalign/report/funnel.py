@@ -13,6 +13,7 @@ STAGES = {
     "mine": ("Mine functions", "functions", "functions"),
     "snippets": ("Take random lines", "snippets", "snippets"),
     "commits": ("Read commits", "commits", "commits"),
+    "instructions": ("Read instructions", "rows", "instructions"),
     "typecheck": ("Check types", "functions", "functions"),
     "seeds": ("Deduplicate seeds", "candidates", "seeds"),
     "concepts": ("Name concepts", "seeds", "concept lists"),

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 LAYERS = {"generators": "generator", "datasets": "dataset", "checkpoints": "checkpoint", "evaluation": "candidate"}
-OTHER_SEEDS = ("snippets", "commits")
+OTHER_SEEDS = ("snippets", "commits", "instructions")
 
 
 def owner(path: str) -> tuple[str, str]:

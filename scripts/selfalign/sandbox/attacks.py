@@ -124,7 +124,7 @@ FALSE_PASSES = {
         "    for name in list(frame.f_globals):\n"
         "        if name in ('json', 'os', 'checks', 'pytest_style', 'MAX_MESSAGE') and 'claim' in str(frame.f_locals):\n"
         "            frame.f_globals[name] = None\n    frame = frame.f_back\nassert increment(1) == 3",
-        "assertion_failed", "early_exit", "error"),
+        "assertion_failed", "early_exit", "error", "forbidden"),
     "search for the harness's objects": _before(
         "import gc\nfound = [o for o in gc.get_objects() if type(o).__name__ == 'generator' and 'harness' in str(o.gi_code)]\n"
         "for generator in found:\n    try:\n        generator.close()\n    except (ValueError, RuntimeError):\n        pass\n"

@@ -9,8 +9,11 @@ MADE_BEFORE = "adopted"
 
 
 def answer_of_task(task: dict, settings: dict) -> dict | Rejected:
-    """The response that a task brought in its `answer`: `text`, `solution`, and how it was made, where a model made it."""
-    answer = task["answer"]
+    """The response that a task brought in its `answer`: `text`, `solution`, and how it was made, where a model made it; a
+    task of a table may have brought none."""
+    answer = task.get("answer")
+    if answer is None:
+        return Rejected("no_solution", "the task came without an answer in Python")
     row = response_row(task, 0, Completion("", MADE_BEFORE), answer["text"], answer["solution"], "")
     return {**row, "generated": answer["generated"] if "generated" in answer else task.get("generated", NO_MODEL)}
 

@@ -82,11 +82,14 @@ class Execution:
         """What the tests make of a stub and of mutants."""
         usual = self.limits
         self.limits = {**usual, "cpu_seconds": min(usual["cpu_seconds"], max(TRIAL_CPU_SECONDS, 5 * seconds))}
-        found = trials.tried(
-            wanted, self.request["solution"], lambda code: held(self._run({**whole, "solution": code}))
-        )
+        found = trials.tried(wanted, self.request["solution"], lambda code: self._outcome({**whole, "solution": code}))
         self.limits = usual
         return found
+
+    def _outcome(self, variant: dict) -> bool | None:
+        """Whether the tests pass with a variant; None if it raised before them."""
+        facts = self._run(variant)
+        return None if (facts["report"] or {}).get("phase") == "solution" else held(facts)
 
     # --- one process --------------------------------------------------------------------------------------------------
 

@@ -53,8 +53,13 @@ def defined_in(space: dict, instance: object = None) -> Iterator[Definition]:
             if instance is not None:
                 function = function.__get__(instance)
             scope = marker.scope if isinstance(marker.scope, str) else "function"
-            params = None if marker.params is None else tuple(marker.params)
+            params = None if marker.params is None else tuple(map(_parameter, marker.params))
             yield Definition(function, marker.name or name, scope, params, marker.autouse)
+
+
+def _parameter(item: object) -> object:
+    """A parameter of a fixture, also when `pytest.param` holds it."""
+    return item.values[0] if type(item).__name__ == "ParameterSet" else item
 
 
 class Request:

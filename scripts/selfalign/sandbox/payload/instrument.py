@@ -10,21 +10,23 @@ import ast
 import types
 from typing import ClassVar
 
+from . import failures
 from .statements import (
     Known,
+    catches_all,
     certainly_fails,
     expecting_call,
     expects,
     expects_assertion,
     fails_in_pytest,
     is_library_assertion,
-    last_exit,
+    last_exits,
     raises_assertion,
     tries_alternatives,
 )
 
 RUN, FAILED, ENTERED, EQUAL, SEEN = (f"\0planted {name}\0" for name in ("run", "failed", "entered", "equal", "seen"))
-ASSERTION, UNCOUNTED, LEAVE = (f"\0planted {name}\0" for name in ("assertion", "uncounted", "leave"))
+ASSERTION, UNCOUNTED, LEAVE, LOST = (f"\0planted {name}\0" for name in ("assertion", "uncounted", "leave", "lost"))
 
 
 def _at(place: ast.AST, node):
@@ -129,14 +131,15 @@ class _Instrument:
         return [node]
 
     def _fails(self, statement: ast.stmt) -> bool:
-        """Whether a side of an `if` fails the test: any exception does so that nothing here can catch."""
-        if isinstance(statement, ast.Raise) and self._in_test() and not self.sheltered:
-            self.checks.add(id(statement))
-            return True
+        """Whether a side of an `if` fails the test: any exception does so that nothing around it can catch."""
+        if isinstance(statement, ast.Raise) and not self.sheltered:
+            function = self.path[-1] if self.path else "test"
+            if function.startswith(("test", "main")):
+                self.checks.add(id(statement))
+                return True
+            if function.startswith(("check", "run", "verify")):
+                return True  # that it failed is not said here: who calls it may expect the error
         return certainly_fails(statement, self.known)
-
-    def _in_test(self) -> bool:
-        return not self.path or self.path[-1].startswith(("test", "check", "run", "main"))
 
     def failure(self, node: ast.Raise) -> list[ast.AST]:
         return [*self._failed(node), node] if id(node) in self.checks or raises_assertion(node) else [node]
@@ -180,7 +183,13 @@ class _Instrument:
         self.sheltered -= bool(node.handlers)
         node.orelse, node.finalbody = self.block(node.orelse), self.block(node.finalbody)
         for handler in node.handlers:
-            handler.body = [*([_say(RUN, handler)] if wants_error else []), *self.block(handler.body)]
+            first = []
+            if wants_error:
+                first = [_say(RUN, handler)]
+            elif catches_all(handler):
+                counted = [_say(RUN, handler), _say(FAILED, handler)]
+                first = [_at(handler, ast.If(_call(LOST, handler), counted, []))]
+            handler.body = [*first, *self.block(handler.body)]
         return [node]
 
     def named(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> list[ast.AST]:
@@ -221,14 +230,14 @@ def _leave(code: object = None) -> None:
         raise SystemExit(code)
 
 
-HELPERS = {ASSERTION: AssertionError, UNCOUNTED: _uncounted, LEAVE: _leave}
+HELPERS = {ASSERTION: AssertionError, UNCOUNTED: _uncounted, LEAVE: _leave, LOST: failures.test_was_left}
 """What is planted for every text alike."""
 
 
 def instrument(tree: ast.Module, suspicious: bool = False) -> None:
     """Changes the tree in place; `suspicious`: what every call gives is looked at."""
-    if found := last_exit(tree.body):
-        found[1].func = _constant(LEAVE, found[1])
+    for call in last_exits(tree.body, {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}):
+        call.func = _constant(LEAVE, call)
     tree.body = _Instrument(tree).block(tree.body)
     if suspicious:
         _Results().visit(tree)

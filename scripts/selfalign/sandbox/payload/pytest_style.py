@@ -28,14 +28,16 @@ def run_uncalled(namespace: dict, tree: ast.Module, entered: set[str]) -> None:
     Functions `test*`, methods `test*` of classes `Test*` (inherited, and in classes inside them, too), and methods of
     `unittest.TestCase`.
 
+    Args:
+        tree: with its `places`, see `checks.compile_tests`.
+
     Raises:
         NotRun: some did not run: they want a fixture that is not to be had, are generators, or are hidden by others.
         ChildFailed: a check failed in a process that the program forked.
     """
-    places = list(written.places(tree.body))
-    if places or any(name.startswith("test") for name in namespace):
+    if tree.places or any(name.startswith("test") for name in namespace):
         runner = _Runner(namespace, entered)
-        tests = runner.run(places, written.mentions_skip(written.marks_for_all(tree.body)))
+        tests = runner.run(tree.places, written.mentions_skip(written.marks_for_all(tree.body)))
         left = [test for test in tests if test.key in runner.refused or not runner.is_settled(test, entered)]
         if left:
             reasons = [f"{test.name} {runner.refused.get(test.key, 'never began')}" for test in left[:_SHOWN]]
@@ -69,7 +71,7 @@ class _Runner:
     def is_settled(self, test: Written, entered: set[str]) -> bool:
         return test.key in entered or (test.skippable and test.key in self.skipped)
 
-    def run(self, places: list[tuple[ast.stmt, bool]], may_skip: bool) -> list[Written]:
+    def run(self, places: tuple[tuple[ast.stmt, bool], ...], may_skip: bool) -> list[Written]:
         """Runs all; the tests that the text holds."""
         tests: list[Written] = []
         last = {node.name: node for node, _ in places}

@@ -143,6 +143,11 @@ def certainly_fails(node: ast.AST, known: Known) -> bool:
     return is_call and dotted(node.value.func) in (["self", "fail"], ["cls", "fail"])
 
 
+def catches_all(handler: ast.ExceptHandler) -> bool:
+    """Whether a handler catches whatever goes wrong."""
+    return handler.type is None or bool({"Exception", "BaseException"} & _names(handler.type))
+
+
 def tries_alternatives(node: ast.Try) -> bool:
     """Whether a failed assertion is caught to assert something else of the same thing: `assert f() == 1`, else `== 2`."""
     first = set().union(*(_names(statement.test) for statement in node.body if isinstance(statement, ast.Assert)))
@@ -158,11 +163,20 @@ def _names(node: ast.AST) -> set[str]:
     return {item.id for item in ast.walk(node) if isinstance(item, ast.Name)}
 
 
-def last_exit(body: list[ast.stmt]) -> tuple[list[ast.stmt], ast.Call] | None:
-    """A call of `sys.exit` that is the last thing a module does, also inside its last `if`, and the block that it ends."""
-    while body and isinstance(body[-1], ast.If) and not body[-1].orelse:
-        body = body[-1].body
+def last_exits(body: list[ast.stmt], functions: dict[str, ast.FunctionDef]) -> list[ast.Call]:
+    """Calls of `sys.exit` that are the last thing a module does: in either branch of an `if`, or in the function that it
+    calls last.
+
+    Args:
+        functions: of the module; those that have been looked into are taken out.
+    """
     last = body[-1] if body else None
+    if isinstance(last, ast.If):
+        return last_exits(last.body, functions) + last_exits(last.orelse, functions)
     if not (isinstance(last, ast.Expr) and isinstance(last.value, ast.Call)):
-        return None
-    return (body, last.value) if dotted(last.value.func) in (["sys", "exit"], ["exit"], ["quit"]) else None
+        return []
+    path = dotted(last.value.func)
+    if path in (["sys", "exit"], ["exit"], ["quit"]):
+        return [last.value]
+    function = functions.pop(path[0], None) if len(path) == 1 else None
+    return last_exits(function.body, functions) if function else []

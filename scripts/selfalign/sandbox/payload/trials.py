@@ -48,21 +48,33 @@ def tell_lines(text: str) -> tuple[types.CodeType, set[int]]:
         return checks.compile_quietly(text, "solution.py"), set()
 
 
-def tried(wanted: dict, text: str, passes: Callable[[types.CodeType], bool]) -> dict:
+def tried(wanted: dict, text: str, run: Callable[[types.CodeType], bool | None]) -> dict:
     """Whether the tests pass with a stub, and how many mutants they notice. What cannot be compiled is not tried.
 
     Args:
         wanted: `stub` (bool), `mutants` (number).
-        passes: runs the tests with a solution.
+        run: runs the tests with a solution: whether they pass, or None where the solution itself raised before them.
     """
     found: dict = {}
     if wanted.get("stub"):
-        found["stub"] = next((passes(code) for code in _variants(text, _stub)), None)
+        found["stub"] = _stub_passes(text, run)
     if wanted.get("mutants"):
         made = _variants(text, lambda parse: variants.mutants(parse, text, wanted["mutants"]))
-        outcomes = [passes(code) for code in made]
-        found |= {"mutants": len(outcomes), "mutants_killed": outcomes.count(False)}
+        outcomes = [run(code) for code in made]
+        found |= {"mutants": len(outcomes), "mutants_killed": len(outcomes) - outcomes.count(True)}
     return found
+
+
+def _stub_passes(text: str, run: Callable[[types.CodeType], bool | None]) -> bool | None:
+    """Whether the tests pass with a stub; None if there is nothing to make one of."""
+    for make in (_stub, lambda parse: iter([variants.late_stub(parse())])):
+        made = _variants(text, make)
+        if not made:
+            return None
+        outcome = run(made[0])
+        if outcome is not None:
+            return outcome
+    return False
 
 
 def _stub(parse: Callable[[], ast.Module]) -> Iterator[ast.Module]:

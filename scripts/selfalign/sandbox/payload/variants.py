@@ -56,6 +56,28 @@ def _empty(tree: ast.Module) -> bool:
     return bool(classes or names)
 
 
+def late_stub(tree: ast.Module) -> ast.Module:
+    """The module as it is, and at its end its functions and methods bound anew, to some that return None.
+
+    For a module that its own functions must work for, such as one that builds a table with them.
+    """
+    again: list[str] = []
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef):
+            again += [
+                f"{node.name}.{item.name} = lambda *_, **__: None" for item in node.body if isinstance(item, _FUNCTIONS)
+            ]
+        elif isinstance(node, ast.AsyncFunctionDef):
+            again.append(f"async def {node.name}(*_, **__): pass")
+        elif isinstance(node, ast.FunctionDef):
+            again.append(f"{node.name} = lambda *_, **__: None")
+        elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda):
+            names = (target.id for target in node.targets if isinstance(target, ast.Name))
+            again += [f"{name} = lambda *_, **__: None" for name in names]
+    tree.body += ast.parse("\n".join(again)).body
+    return tree
+
+
 def mutants(parse: Callable[[], ast.Module], text: str, number: int) -> Iterator[ast.Module]:
     """Modules with one small fault each, in the functions: at most `number`, chosen by a hash of the text.
 

@@ -53,7 +53,6 @@ def _binds(node: ast.Assign, name: str) -> bool:
 
 
 def _last_part(node: ast.AST) -> str:
-    node = node.func if isinstance(node, ast.Call) else node
     return getattr(node, "attr", None) or getattr(node, "id", "")
 
 
@@ -68,7 +67,7 @@ def mentions_skip(nodes: list[ast.AST]) -> bool:
 
 
 def makes_fixture(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    return any(_last_part(item) == "fixture" for item in node.decorator_list)
+    return any(_last_part(item) == "fixture" for decorator in node.decorator_list for item in ast.walk(decorator))
 
 
 def is_case(node: ast.ClassDef) -> bool:
