@@ -63,6 +63,10 @@ CHANGES = {
         "import unittest\nunittest.TestSuite.run = lambda self, result: result\ndef f(n):\n    return 99\n",
         "assert f(1) is not None\n" + UNITTEST.format("self.assertEqual(f(1), 2)"),
     ),
+    "the module unittest": (
+        "import sys, types\nsys.modules['unittest'] = types.SimpleNamespace(TestCase=object)\ndef f(n):\n    return 99\n",
+        "assert f(1) is not None\n" + UNITTEST.format("self.assertEqual(f(1), 2)"),
+    ),
     "assertions of mocks": (
         "from unittest import mock\nmock.NonCallableMock.assert_called_once_with = lambda *a, **k: None\n"
         "def f(n):\n    return 99\n",
@@ -74,9 +78,7 @@ CHANGES = {
 @pytest.mark.parametrize("name", CHANGES)
 def test_who_changes_the_harness_does_not_pass(sandbox, name):
     (result,) = sandbox.run([CHANGES[name]])
-    assert result.verdict == "forbidden" and result.reason.startswith(("changed the harness", "replaced unittest")), (
-        result
-    )
+    assert result.verdict == "forbidden" and result.reason.startswith(("changed the harness", "replaced ")), result
 
 
 def test_builtins_of_a_program_are_not_those_of_the_harness(sandbox):

@@ -44,13 +44,14 @@ def snapshot() -> Callable[[], str]:
             places.append(
                 (f"{module}.{kind.__name__}", vars(kind), [name for name in methods if name not in _SETTINGS])
             )
+    known = {name: module for name, module in sys.modules.items() if name in {"builtins", *_TYPES} and module}
     # A tuple of what cannot change: a program that finds it can do nothing to it.
     entries = tuple(
         (space.get, name, space[name], f"{place}.{name}")
         for place, space, names in places
         for name in names
         if name in space and callable(space[name])
-    )
+    ) + tuple((sys.modules.get, name, module, f"the module {name}") for name, module in known.items())
 
     def changed() -> str:
         for get, name, value, what in entries:
