@@ -36,13 +36,12 @@ def folder(name: str) -> Path:
     return made
 
 
-def images_by_rule(logs: list[Path]) -> dict[str, set[str]]:
-    """Rule -> images that its jobs said they started; an empty text where a job started none."""
+def images_by_rule(place: Path) -> dict[str, set[str]]:
+    """Rule -> images that its jobs on the nodes started; none where they started none."""
     found = defaultdict(set)
-    for path in logs:
-        text = path.read_text(errors="replace")
-        for rule in set(re.findall(r"^(?:local)?rule (\w+):", text, re.MULTILINE)):
-            found[rule].update(re.findall(r"Activating singularity image (\S+)", text) or [""])
+    for path in (place / ".snakemake" / "slurm_logs").glob("rule_*/**/*.log"):
+        rule = next(part for part in path.parts if part.startswith("rule_")).removeprefix("rule_")
+        found[rule].update(re.findall(r"Activating singularity image (\S+)", path.read_text(errors="replace")))
     return found
 
 
@@ -66,10 +65,9 @@ def main(preset: str = "presets/smoke.yaml") -> None:
             f"no image for {', '.join(missing)}\n  do:    make containers, on a machine without a GPU with ACCELERATOR=cpu"
         )
     inside, outside = folder("bench.contained"), folder("bench.plain")
-    run = Run(inside, "--configfile", str(ROOT / preset), "--sdm", "apptainer", "--slurm-keep-successful-logs").ok(7200)
-    logs = [run.output, *(inside / "results/run").rglob("*.log"), *(inside / ".snakemake").rglob("*.log")]
-    for rule, images in sorted(images_by_rule(logs).items()):
-        print(f"{rule:22} {', '.join(Path(image).stem for image in sorted(images) if image) or 'on the host'}")
+    Run(inside, "--configfile", str(ROOT / preset), "--sdm", "apptainer", "--slurm-keep-successful-logs").ok(7200)
+    for rule, images in sorted(images_by_rule(inside).items()):
+        print(f"{rule:22} {', '.join(Path(image).stem for image in sorted(images)) or 'on the host'}")
     command = [str(PYTHON), "-m", "snakemake", "--cores", "2", "--directory", str(outside), "--quiet", "all"]
     subprocess.run([*command, "--configfile", str(ROOT / preset)], cwd=ROOT, check=True)
     ours, plain = results(inside), results(outside)
