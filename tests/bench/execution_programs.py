@@ -1,6 +1,7 @@
 """The programs that executions are measured on: HumanEval, MBPP+, their mutants, and endless loops."""
 
 import ast
+import functools
 import gzip
 import hashlib
 import json
@@ -71,7 +72,9 @@ def mutants(canonical: list[Program]) -> Iterator[Program]:
     """Solutions with one small fault each, every problem's first before any problem's second."""
     for number in range(MUTANTS_A_PROBLEM):
         for program in canonical:
-            made = list(variants.mutants(ast.parse(program.solution), program.solution, MUTANTS_A_PROBLEM))
+            made = list(
+                variants.mutants(functools.partial(ast.parse, program.solution), program.solution, MUTANTS_A_PROBLEM)
+            )
             if number < len(made):
                 yield Program(ast.unparse(made[number]) + "\n", program.tests)
 
