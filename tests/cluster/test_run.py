@@ -95,8 +95,9 @@ def test_every_rule_in_several_shards_and_the_real_small_model_on_the_gpu_partit
         assert {"--nodes=2", "--ntasks=2", "--gres=gpu:1", "--gpus=2"} <= set(spread)
 
     where, site = asked(run), base_site()
-    for rule in ("train_checkpoint", "generate_completions"):
-        assert where[rule] == {(site["gpu"]["name"], True)}, rule
+    assert where["train_checkpoint"] == {(site["gpu"]["name"], True)}
+    # The fake model is evaluated too, without a GPU.
+    assert where["generate_completions"] == {(site["gpu"]["name"], True), (site["cpu"]["name"], False)}
     # Nothing that the fake backend is asked needs a GPU.
     for rule in ("generate_concepts", "generate_tasks", "generate_responses", "validate_responses", "write_report"):
         assert where[rule] == {(site["cpu"]["name"], False)}, rule

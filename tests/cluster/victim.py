@@ -49,6 +49,7 @@ def main(fault: str, broken: bool, outputs: list[str]) -> None:
             if len(events.read_text().splitlines()) > 1:
                 break
             time.sleep(1)
+        time.sleep(10)  # it is still there when the test looks, on a busy machine too
     if strike and fault == "slow":
         wait_for(Path("events/release"))
     if strike and fault == "half":
