@@ -63,6 +63,13 @@ CHANGES = {
         "import unittest\nunittest.TestSuite.run = lambda self, result: result\ndef f(n):\n    return 99\n",
         "assert f(1) is not None\n" + UNITTEST.format("self.assertEqual(f(1), 2)"),
     ),
+    "what doctest does with a failure": (
+        "import doctest\ndoctest.DocTestRunner.report_failure = lambda *a: None\ndef f(n):\n    '''>>> f(1)\\n    2\\n    '''\n    return 99\n",
+        "import doctest\ndoctest.testmod()\nassert f(1) is not None\n",
+    ),
+    "what a forked process does": (
+        "import os\nos.fork = lambda: 0\ndef f(n):\n    return 99\n", "assert f(1) is not None\n",
+    ),
     "the module unittest": (
         "import sys, types\nsys.modules['unittest'] = types.SimpleNamespace(TestCase=object)\ndef f(n):\n    return 99\n",
         "assert f(1) is not None\n" + UNITTEST.format("self.assertEqual(f(1), 2)"),

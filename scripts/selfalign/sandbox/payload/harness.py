@@ -78,7 +78,7 @@ class Harness:
 
 
 def _run():
-    """The generator. Nothing that it uses after the program has begun can be reached under a name."""
+    """The generator. A program can find what it uses, and a change of that is seen from outside: see `guarded`."""
     job = yield
     if job.score is not None:
         job.score()

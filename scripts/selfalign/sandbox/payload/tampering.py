@@ -14,6 +14,7 @@ _MODULES = {
     "numpy": ("allclose", "array_equal", "isclose", "all", "any", "array_equiv"),
     "numpy.testing": None,
     "pandas.testing": None,
+    "os": ("fork", "_exit"),
     "operator": ("eq", "ne", "lt", "le", "gt", "ge", "is_", "contains"),
 }
 """Names that checks use; None: all that begin with `assert`."""
@@ -21,6 +22,7 @@ _TYPES = {
     "unittest": ("TestCase", "TestResult", "TextTestResult", "TestSuite", "TestLoader", "TextTestRunner"),
     "unittest.suite": ("BaseTestSuite",),
     "unittest.mock": ("NonCallableMock", "CallableMixin"),
+    "doctest": ("DocTestRunner",),
 }
 """Classes whose methods checks use."""
 _SETTINGS = {"sortTestMethodsUsing", "suiteClass", "testMethodPrefix"}
