@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from selfalign.fewshots import PROMPTS, render
-from selfalign.stages.parsing import FENCE, code_blocks
+from selfalign.stages.parsing import code_blocks
 
 
 def stub_wording(prompts: Path = PROMPTS) -> str:
@@ -27,13 +27,6 @@ def stub_message(problem: dict, prompts: Path = PROMPTS) -> str:
 def python_blocks(answer: str) -> list[str]:
     """The code of an answer's Python blocks, closed or cut off."""
     return [block.code for block in code_blocks(answer) if block.python]
-
-
-def python_fence(code: str) -> str:
-    """Code in a fence, longer than any in it."""
-    fence = max([FENCE, *(run + "`" for run in re.findall(r"`{3,}", code))], key=len)
-    text = code.strip("\n")
-    return f"{fence}python\n{text}\n{fence}"
 
 
 def last_python_block(answer: str) -> str:

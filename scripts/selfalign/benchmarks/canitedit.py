@@ -12,10 +12,11 @@ There is no package of it; its own evaluator runs in MultiPL-E's container.
 
 from typing import ClassVar
 
-from selfalign.benchmarks.asking import last_python_block, python_fence
+from selfalign.benchmarks.asking import last_python_block
 from selfalign.benchmarks.base import Benchmark
 from selfalign.benchmarks.library_scoring import imported_modules, where_possible
 from selfalign.benchmarks.scoring import counts_by, run_tests
+from selfalign.stages.parsing import python_fence
 
 REQUEST = "Change the program below as the instruction says. Answer with the whole changed program in one code block."
 

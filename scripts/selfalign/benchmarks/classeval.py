@@ -17,11 +17,12 @@ import re
 from collections.abc import Iterator
 from typing import ClassVar
 
-from selfalign.benchmarks.asking import last_defining, python_fence
+from selfalign.benchmarks.asking import last_defining
 from selfalign.benchmarks.base import Benchmark, Job
 from selfalign.benchmarks.library_scoring import imported_modules, where_possible
 from selfalign.benchmarks.scoring import at_least
 from selfalign.sandbox import Sandbox
+from selfalign.stages.parsing import python_fence
 
 REQUEST = """Complete the class `{name}` below: write the body of every method as its docstring asks. Answer with the whole class,
 with the imports that it needs, in one code block."""

@@ -23,10 +23,11 @@ from pathlib import Path
 from typing import ClassVar
 
 import selfalign.benchmarks.livecodebench_scoring as scorer
-from selfalign.benchmarks.asking import last_defining, last_python_block, python_fence
+from selfalign.benchmarks.asking import last_defining, last_python_block
 from selfalign.benchmarks.base import Benchmark
 from selfalign.benchmarks.scoring import at_least, counts_by
 from selfalign.errors import UserError
+from selfalign.stages.parsing import python_fence
 
 PROGRAM = (
     "Write a Python program that solves this problem. It reads its input from standard input and writes its answer to standard \

@@ -3,7 +3,7 @@
 from selfalign.methods.base import Method
 from selfalign.rows import row_id
 from selfalign.stages.adoption import NO_MODEL
-from selfalign.stages.parsing import FENCE, Rejected
+from selfalign.stages.parsing import Rejected, python_fence
 
 METHOD = Method(
     name="octopack",
@@ -22,7 +22,7 @@ METHOD = Method(
 def adopt(seed: dict, settings: dict) -> dict | Rejected:
     """The task that a commit is, with its `answer`."""
     before, after = seed["before"].strip("\n"), seed["code"].strip("\n")
-    instruction = f"{seed['message']}\n\n{fenced(before)}" if before else seed["message"]
+    instruction = f"{seed['message']}\n\n{python_fence(before)}" if before else seed["message"]
     return {
         "id": row_id("task", seed["id"], instruction, after),
         "seed_id": seed["id"],
@@ -32,14 +32,6 @@ def adopt(seed: dict, settings: dict) -> dict | Rejected:
         "language": seed["language"],
         "concepts": [],
         "instruction": instruction,
-        "answer": {"text": fenced(after), "solution": after},
+        "answer": {"text": python_fence(after), "solution": after},
         "generated": NO_MODEL,
     }
-
-
-def fenced(code: str) -> str:
-    """A Python code block, in fences that the code itself does not hold."""
-    fence = FENCE
-    while fence in code:
-        fence += "`"
-    return f"{fence}python\n{code}\n{fence}"

@@ -4,7 +4,7 @@ from selfalign.methods.base import Method
 from selfalign.rows import row_id
 from selfalign.stages.adoption import NO_MODEL
 from selfalign.stages.answers import split_answer
-from selfalign.stages.parsing import FENCE, Rejected, parse_code
+from selfalign.stages.parsing import FENCE, Rejected, parse_code, python_fence
 
 METHOD = Method(
     name="tasks-file",
@@ -52,7 +52,7 @@ def solution_of(answer: str) -> str:
 
 def shown(answer: str) -> str:
     """The answer as it was published, in a fence where it is nothing but code."""
-    return answer if FENCE in answer else f"{FENCE}python\n{answer}\n{FENCE}"
+    return answer if FENCE in answer else python_fence(answer)
 
 
 def is_code(text: str) -> bool:

@@ -89,6 +89,13 @@ def without_boilerplate(text: str) -> str:
     return rest if rest.strip() else text
 
 
+def python_fence(code: str) -> str:
+    """Code in a fence, longer than any in it."""
+    fence = max([FENCE, *(run + "`" for run in re.findall(r"`{3,}", code))], key=len)
+    text = code.strip("\n")
+    return f"{fence}python\n{text}\n{fence}"
+
+
 def code_blocks(text: str) -> list[Block]:
     """The fenced blocks of a text; the last one is not `closed` when the text ends inside it."""
     blocks: list[Block] = []
