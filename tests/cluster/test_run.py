@@ -35,9 +35,13 @@ def asked(run: Run) -> dict[str, set[tuple[str, bool]]]:
     """Partition of each rule's jobs, and whether they asked for a GPU."""
     found: dict[str, set[tuple[str, bool]]] = {}
     for job, words in submitted(run).items():
-        gpu = any(word.startswith(("--gpus=1", "--gres=gpu:1")) for word in words)
-        found.setdefault(job.split("_wildcards_")[0], set()).add((words[words.index("-p") + 1], gpu))
+        found.setdefault(job.split("_wildcards_")[0], set()).add(place(words))
     return found
+
+
+def place(words: list[str]) -> tuple[str, bool]:
+    """Partition that a job asked for, and whether it asked for a GPU."""
+    return words[words.index("-p") + 1], any(word.startswith(("--gpus=1", "--gres=gpu:1")) for word in words)
 
 
 def accounts(run: Run) -> list[str]:
@@ -96,8 +100,11 @@ def test_every_rule_in_several_shards_and_the_real_small_model_on_the_gpu_partit
 
     where, site = asked(run), base_site()
     assert where["train_checkpoint"] == {(site["gpu"]["name"], True)}
-    # The fake model is evaluated too, without a GPU.
-    assert where["generate_completions"] == {(site["gpu"]["name"], True), (site["cpu"]["name"], False)}
+    answering = {job: words for job, words in submitted(run).items() if job.startswith("generate_completions_")}
+    assert len(answering) == 4
+    for job, words in answering.items():
+        is_fake = job.split("_wildcards_")[1].startswith(("fake", "spread"))
+        assert place(words) == ((site["cpu"]["name"], False) if is_fake else (site["gpu"]["name"], True)), job
     # Nothing that the fake backend is asked needs a GPU.
     for rule in ("generate_concepts", "generate_tasks", "generate_responses", "validate_responses", "write_report"):
         assert where[rule] == {(site["cpu"]["name"], False)}, rule
