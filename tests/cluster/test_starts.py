@@ -1,13 +1,14 @@
 """Starts and ends of Snakemake itself: killed, interrupted, started twice, and a SLURM that does not answer."""
 
 import os
+import shutil
 import signal
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
-from harness import ROOT, WORK, Victims, daemons, slurm, until
+from harness import ROOT, WORK, Run, Victims, daemons, slurm, until
 
 SCRIPT = str(ROOT / "setup" / "slurm.sh")
 
@@ -67,16 +68,42 @@ def test_a_second_start_in_the_folder_is_refused_and_the_first_ends_right():
     assert victims.outputs() == victims.unbroken()
 
 
+def interrupted(victims: Victims, run: Run) -> None:
+    _, job, _ = victims.starts("slow")[0]
+    run.signal(signal.SIGINT).end(180)
+    assert run.process.returncode == 1
+    until(
+        lambda: "CANCELLED" in slurm("squeue", "--noheader", "--states=all", "--jobs", job, "--format=%T"),
+        60,
+        f"the end of {job}",
+    )
+    victims.start().ok()
+    assert victims.outputs() == victims.unbroken()
+
+
 @pytest.mark.together
 def test_an_interrupt_cancels_the_jobs_and_a_rerun_ends_right():
     victims = Victims("interrupt", "slow")
     run = victims.start()
-    _, job, _ = victims.running("slow")
-    run.signal(signal.SIGINT).end(120)
-    assert run.process.returncode == 1
-    until(lambda: "CANCELLED" in slurm("squeue", "--noheader", "--states=all", "--jobs", job, "--format=%T"), 30)
-    victims.start().ok()
-    assert victims.outputs() == victims.unbroken()
+    victims.running("slow")
+    interrupted(victims, run)
+
+
+@pytest.mark.together
+def test_an_interrupt_during_a_look_at_the_queue_cancels_the_jobs_too():
+    """Snakemake has no list of its jobs in that moment."""
+    victims = Victims("interrupt-look", "slow")
+    commands, looks = victims.folder / "bin", victims.folder / "looks"
+    commands.mkdir(parents=True)
+    looks.touch()
+    slow = f'#!/bin/sh\necho >> {looks}\nsleep 5\nexec {shutil.which("squeue")} "$@"\n'
+    (commands / "squeue").write_text(slow)
+    (commands / "squeue").chmod(0o755)
+    run = victims.start(env={"PATH": f"{commands}:{os.environ['PATH']}"})
+    victims.running("slow")
+    seen = looks.read_text()
+    until(lambda: looks.read_text() != seen, what="another look at the queue")
+    interrupted(victims, run)
 
 
 @pytest.mark.together

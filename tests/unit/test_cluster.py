@@ -19,7 +19,7 @@ from selfalign import ROOT
 from selfalign.cluster import folder_lock, gpu, shim
 from selfalign.cluster.earlier import choice
 from selfalign.cluster.folder_lock import SILENT_SECONDS, FolderLock
-from selfalign.cluster.guard import cap_pauses, fronted
+from selfalign.cluster.guard import cancel_all, cap_pauses, fronted
 from selfalign.cluster.records import Records, unfinished_runs
 from selfalign.cluster.site import DEFAULT, Partition, Site, load_site
 from selfalign.errors import UserError
@@ -498,3 +498,25 @@ def test_the_pause_between_two_looks_at_the_queue_has_an_end():
         executor.next_seconds_between_status_checks = pause
         assert executor.next_seconds_between_status_checks == told
     assert RemoteExecutor.next_seconds_between_status_checks.fget(executor) == 180
+
+
+@pytest.mark.parametrize("status", [0, 1])
+def test_an_interrupted_executor_cancels_what_it_has_no_list_of(status, tmp_path, monkeypatch):
+    (tmp_path / "scancel").write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/called\necho refused >&2\nexit {status}\n')
+    (tmp_path / "scancel").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    said = []
+    monkeypatch.setattr("selfalign.cluster.guard.logger.warning", said.append)
+
+    class Executor:
+        run_uuid, cancelled = "a-run", None
+
+        def cancel_jobs(self, active_jobs):
+            self.cancelled = active_jobs
+
+    cancel_all(Executor)
+    executor = Executor()
+    executor.cancel_jobs(["job"])
+    assert executor.cancelled == ["job"]
+    assert (tmp_path / "called").read_text() == "--name=a-run\n"
+    assert [("refused" in text, "squeue --name=a-run" in text) for text in said] == [(True, True)] * status

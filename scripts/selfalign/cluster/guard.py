@@ -8,6 +8,7 @@ found on disk and not made again. The jobs' own Snakemake processes are not guar
 import contextlib
 import os
 import shutil
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -46,6 +47,7 @@ def guard(workflow: Any) -> None:
             with _guarded(workflow, slurm=executor_plugin.name == "slurm"):
                 if executor_plugin.name == "slurm":
                     cap_pauses(executor_plugin.executor, LOOKS * load_site().poll_seconds)
+                    cancel_all(executor_plugin.executor)
                 return execute(executor_plugin=executor_plugin, **arguments)
         except UserError as error:
             raise WorkflowError(str(error)) from None
@@ -61,6 +63,22 @@ def cap_pauses(executor: type, seconds: float) -> None:
     """
     pause = executor.next_seconds_between_status_checks
     executor.next_seconds_between_status_checks = property(lambda self: min(pause.fget(self), seconds), pause.fset)
+
+
+def cancel_all(executor: type) -> None:
+    """Has the executor, when it is interrupted, cancel all jobs of its run.
+
+    Snakemake empties its list of active jobs while it looks at the queue: what is interrupted in a look would cancel none.
+    """
+    cancel_jobs = executor.cancel_jobs
+
+    def cancel(self: Any, active_jobs: list) -> None:
+        cancel_jobs(self, active_jobs)
+        done = subprocess.run(["scancel", f"--name={self.run_uuid}"], capture_output=True, text=True)
+        if done.returncode:
+            logger.warning(f"scancel: {done.stderr.strip()}; `squeue --name={self.run_uuid}` lists what still runs")
+
+    executor.cancel_jobs = cancel
 
 
 @contextlib.contextmanager
