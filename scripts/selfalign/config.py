@@ -5,6 +5,7 @@ Everything that is wrong is reported at once, each with its key, its value and w
 
 import copy
 import difflib
+import re
 from datetime import date
 from functools import cache
 from typing import Any
@@ -18,6 +19,7 @@ from selfalign.config_methods import apply_methods, drop_unused_sections
 from selfalign.config_rules import cross_field_problems
 from selfalign.errors import UserError
 
+EXPONENT = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+")
 SCHEMA_FILE = ROOT / "schemas" / "config.schema.yaml"
 
 
@@ -67,7 +69,7 @@ def fill_defaults(value: Any, schema: dict) -> None:
             if key not in value and "default" in sub:
                 value[key] = copy.deepcopy(sub["default"])
             if key in value:
-                value[key] = _from_command_line(value[key], sub)
+                value[key] = _from_text(value[key], sub)
                 fill_defaults(value[key], sub)
         others = schema.get("additionalProperties")
         if isinstance(others, dict):
@@ -79,14 +81,17 @@ def fill_defaults(value: Any, schema: dict) -> None:
             fill_defaults(item, schema["items"])
 
 
-def _from_command_line(value: Any, schema: dict) -> Any:
-    """A number, truth value or null that Snakemake hands over as text, as it does with values inside `--config a={b: 3}`."""
+def _from_text(value: Any, schema: dict) -> Any:
+    """A number, truth value or null that comes as text: Snakemake hands values inside `--config a={b: 3}` over so, and YAML 1.1
+    reads 1e-5, which has no point, as text."""
     kinds = schema.get("type", [])
     kinds = {kinds} if isinstance(kinds, str) else set(kinds)
     if isinstance(value, date) and "string" in kinds:
         return value.isoformat()  # YAML reads a day without quotation marks as one
     if not isinstance(value, str) or not kinds or "string" in kinds:
         return value
+    if "number" in kinds and EXPONENT.fullmatch(value):
+        return float(value)
     try:
         read = yaml.safe_load(value)
     except yaml.YAMLError:

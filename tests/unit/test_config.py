@@ -78,6 +78,15 @@ def test_values_inside_a_command_line_argument_arrive_as_text(config):
     assert (seeds["shards"], seeds["limit"], seeds["typecheck"]) == (3, None, False)
 
 
+@pytest.mark.parametrize("written", ["1e-5", "1E-5", "1.e-5", "1.0e-5", "10e-6", "0.00001"])
+def test_a_learning_rate_is_a_number_however_it_is_written(config, written):
+    """YAML 1.1 takes the first three for text."""
+    name = names(config)["checkpoints"]
+    config["checkpoints"][name]["recipe"]["learning_rate"] = yaml.safe_load(written)
+    assert resolve_config(config)["checkpoints"][name]["recipe"]["learning_rate"] == 1e-5
+    assert "'1e-5 or so'" in problems(config, **{f"checkpoints__{name}__recipe__learning_rate": "1e-5 or so"})
+
+
 def test_names_must_exist_and_the_error_lists_those_that_do(config):
     name = names(config)
     for key, layer in [
