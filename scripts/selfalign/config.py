@@ -19,6 +19,10 @@ from selfalign.config_methods import apply_methods, drop_unused_sections
 from selfalign.config_rules import cross_field_problems
 from selfalign.errors import UserError
 
+TYPE_NAMES = {
+    "array": "a list", "object": "a map", "string": "a text", "number": "a number", "integer": "a whole number",
+    "boolean": "true or false", "null": "null",
+}  # fmt: skip
 EXPONENT = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+")
 SCHEMA_FILE = ROOT / "schemas" / "config.schema.yaml"
 
@@ -154,8 +158,10 @@ def _explain(error: jsonschema.ValidationError) -> list[str]:
         case "enum":
             return [f"{key} is {value!r}: one of {', '.join(map(str, rule))} is wanted"]
         case "type":
-            wanted = " or ".join(rule) if isinstance(rule, list) else rule
+            wanted = " or ".join(TYPE_NAMES[kind] for kind in ([rule] if isinstance(rule, str) else rule))
             return [f"{key} is {value!r}: {wanted} is wanted"]
+        case "pattern" if "propertyNames" in error.absolute_schema_path:
+            return [f"{key} has the name {value!r}: names must match {rule}"]
         case "pattern":
             return [f"{key} is {value!r}: it must match {rule}"]
         case _:
@@ -165,7 +171,7 @@ def _explain(error: jsonschema.ValidationError) -> list[str]:
 def _name_of(branch: dict) -> str:
     if "pattern" in branch:
         return f"a string that matches {branch['pattern']}"
-    return str(branch.get("type", "another value")) if branch.get("type") != "object" else "a mapping"
+    return TYPE_NAMES.get(branch.get("type"), "another value")
 
 
 def _unknown_key(parent: str, name: str, known: list[str]) -> str:

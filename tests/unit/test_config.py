@@ -58,7 +58,9 @@ def test_an_unknown_key_is_refused_at_every_level(config):
 def test_a_wrong_value_is_named_with_what_would_be_accepted(config):
     name = names(config)
     assert "seeds.shards is 0" in problems(config, seeds__shards=0)
-    assert "'many'" in problems(config, seeds__shards="many") and "integer" in problems(config, seeds__shards="many")
+    assert "seeds.shards is 'many': a whole number is wanted" in problems(config, seeds__shards="many")
+    assert "sources is 'a/b': a list is wanted" in problems(config, **{f"models__{name['models']}__sources": "a/b"})
+    assert "models has the name 'My Model': names must match" in problems(config, models={"My Model": {}})
     message = problems(config, **{f"datasets__{name['datasets']}__policy": "best"})
     assert "'best'" in message and "passing" in message
     corpus = {"kind": "svn", "path": "x"}

@@ -76,7 +76,7 @@ def test_a_method_is_known_by_its_line_in_the_registry_alone(config, monkeypatch
 
 @pytest.mark.parametrize("method", [7, ["distill"], None])
 def test_a_method_that_is_no_name_is_refused(config, method):
-    with pytest.raises(UserError, match=r"generators\.x\.method is .*string is wanted"):
+    with pytest.raises(UserError, match=r"generators\.x\.method is .*text is wanted"):
         resolved(config, x={"method": method, "model": next(iter(config["models"]))})
 
 
