@@ -21,7 +21,7 @@ from selfalign.methods.seed_to_task import SeedTasks
 from selfalign.stages import SHARED, stage_module
 from selfalign.stages.answers import Answers, split_answer
 from selfalign.stages.parsing import Rejected, refusal, without_boilerplate
-from selfalign.stages.tests import WrittenTests
+from selfalign.stages.tests import WrittenTests, without_copies
 
 SETTINGS = {
     "fewshots": 2, "prefixes": 2, "categories": {"function": 1}, "difficulties": {"easy": 1}, "min_words": 8,
@@ -241,6 +241,48 @@ def test_tests_are_added_to_a_response_under_a_new_id(tmp_path):
     assert row["id"] != "r" and row["untested_id"] == "r" and "instruction" not in row
     assert row["generated"] == {"model": "a"}
     assert stage.parse(RESPONSE, 0, answer("no code")).reason == "no_tests"
+    shown = {**RESPONSE, "solution": "def total(numbers):\n    return sum(numbers)"}
+    copied = f"```python\n{shown['solution']}\n\nassert total([11]) == 11\n```"
+    assert stage.parse(shown, 0, answer(copied))["tests"] == "assert total([11]) == 11"
+    assert stage.parse(shown, 0, answer(f"```python\n{shown['solution']}\n```")).reason == "no_tests"
+
+
+SOLUTION = "import math\n\n@cache\ndef area(r):\n    return math.pi * r**2\n\nclass Disc:\n    r = 1\n"
+
+
+@pytest.mark.parametrize(
+    ("tests", "left"),
+    [
+        (SOLUTION + "\nassert area(0) == 0\n", "import math\n\n\n\nassert area(0) == 0\n"),
+        (
+            "@cache\ndef area(r):  # of a disc\n    return (math.pi * r**2)\nassert area(0) == 0\n",
+            "assert area(0) == 0\n",
+        ),
+        ("class Disc:\n    r = 1\n\fassert Disc.r == 1\n# \u2028\n", "\fassert Disc.r == 1\n# \u2028\n"),
+        ("class Disc: r = 1\r\nx = '\\\r\na'; import math\r\n", "x = '\\\r\na'; import math\r\n"),
+    ],
+)
+def test_a_copy_of_the_solution_is_taken_out_of_the_tests(tests, left):
+    assert without_copies(tests, SOLUTION) == left
+
+
+@pytest.mark.parametrize(
+    "tests",
+    [
+        "def area(r):\n    return math.pi * r**2\n",  # not decorated
+        "@cache\ndef area(r):\n    return 3 * r**2\nassert area(0) == 0\n",
+        "if True:\n    class Disc:\n        r = 1\n",
+        "assert area(0) == 0\nclass Disc: r = 1; x = 2\n",
+        "x = 1; \\\nassert Disc\n",
+        "assert (\n",
+    ],
+)
+def test_what_is_no_copy_of_the_solution_stays(tests):
+    assert without_copies(tests, SOLUTION) == tests
+
+
+def test_tests_of_an_answer_that_is_no_python_stay():
+    assert without_copies("def f(): ...\n", "def (") == "def f(): ...\n"
 
 
 def test_a_chat_prompt_goes_to_a_chat_server_as_it_is(tmp_path):
