@@ -1,5 +1,6 @@
 """Fine-tunes a base model on a dataset: a checkpoint that loads with plain transformers and vLLM."""
 
+import logging
 from pathlib import Path
 
 from selfalign.adapter import run
@@ -7,6 +8,9 @@ from selfalign.cluster.gpu import check_gpus, wanted_gpus
 from selfalign.training.job import TrainingJob
 from selfalign.training.launch import launch, visible_gpus
 from selfalign.training.parallel import Parallel
+from selfalign.training.trained import Trained
+
+logger = logging.getLogger("selfalign.train")
 
 
 def main(
@@ -23,13 +27,15 @@ def main(
     kept: str,
     rejected: str,
     counts: str,
+    memory: str,
+    code: str,
     threads: int | None = None,
     gpus_a_node: int = 0,
     nodes: int = 1,
     sharding: str = "none",
     gpus: int = 0,
 ) -> None:
-    """Trains checkpoint `name`.
+    """Trains checkpoint `name`, unless its last training that ended is the very one that is asked for.
 
     Args:
         name: the checkpoint's name.
@@ -39,15 +45,13 @@ def main(
         spec: the checkpoint's config entry; `dataset` and `recipe` are read.
         folder: where the model goes. work: where resumable checkpoints go, outside the rule's outputs.
         card, training, kept, rejected, counts: paths of the other outputs.
+        memory: folder in which a training that ended is remembered. code: fingerprint of all that trains.
         threads: CPU threads.
         gpus_a_node: devices to train on, on each node; 0: all visible GPUs, or the CPU.
         nodes: nodes that train together.
         sharding: "none", "fsdp2" or "zero3".
         gpus: how many GPUs the job was given on this node and has to check before it loads anything; 0: no check.
     """
-    if gpus:
-        # Without sharding each GPU holds a whole model.
-        check_gpus(gpus, base, 1 if sharding == "none" else gpus * nodes)
     job = TrainingJob(
         name=name,
         dataset_name=spec["dataset"],
@@ -66,7 +70,15 @@ def main(
         threads=threads,
         sharding=sharding,
     )
+    trained = Trained(job, code, memory)
+    if trained.put_back():
+        logger.info("nothing that this training depends on has changed since it ended: its model stays")
+        return
+    if gpus:
+        # Without sharding each GPU holds a whole model.
+        check_gpus(gpus, base, 1 if sharding == "none" else gpus * nodes)
     launch(job, Parallel(gpus_a_node or max(visible_gpus(), 1), nodes, sharding))
+    trained.remember()
 
 
 if "snakemake" in globals():
@@ -86,6 +98,8 @@ if "snakemake" in globals():
         kept=snakemake.output.kept,
         rejected=snakemake.output.rejected,
         counts=snakemake.output.counts,
+        memory=f"results/.journal/trained/{snakemake.wildcards.checkpoint}",
+        code=f"{snakemake.params.code} {snakemake.params.template}",
         threads=snakemake.threads,
         gpus_a_node=snakemake.resources.training_gpus,
         nodes=snakemake.resources.nodes,

@@ -31,7 +31,8 @@ STAGES = {"tests", "verdicts", "completions"} | {
     stage for method in METHODS.values() for role in RULES if (stage := getattr(method, role, ""))
 }
 """Names of the journal's folders: what plays a role in a method has a journal of its own."""
-TRAINING = "training"
+CHECKPOINTS = {"training": "its training is still to end", "trained": "its training need not be done again"}
+"""The journal's folders of checkpoints, and why one whose checkpoint is in the config stays."""
 
 
 @dataclass
@@ -106,8 +107,9 @@ def clean(journal: Path, configs: Iterable[dict], ahead: dict[str, int], remove:
         elif missing:
             found.kept = f"job {missing[0]} left no list of what it used"
         yield clean_folder(found, jobs, remove and not found.kept)
-    for path in sorted((journal / TRAINING).glob("*")):
-        yield clean_training(path, path.name in checkpoints, remove)
+    for folder, why in CHECKPOINTS.items():
+        for path in sorted((journal / folder).glob("*")):
+            yield clean_training(path, why if path.name in checkpoints else "", remove)
 
 
 def journal_folders(journal: Path) -> list[Path]:
@@ -158,13 +160,11 @@ def _kept_lines(path: Path, used: set[str], found: Folder) -> Iterator[bytes]:
                 found.dropped_bytes += len(line)
 
 
-def clean_training(path: Path, current: bool, remove: bool) -> Folder:
-    """The work of a checkpoint whose training did not end; without a current config it can't go on."""
+def clean_training(path: Path, why: str, remove: bool) -> Folder:
+    """What a training has left, which without a current config is of no use; `why` it is of use, "" if it is not."""
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-    found = Folder(path, records=1, bytes=size)
-    if current:
-        found.kept = "its training is still to end"
-    else:
+    found = Folder(path, records=1, bytes=size, kept=why)
+    if not why:
         found.dropped, found.dropped_bytes = 1, size
         if remove:
             shutil.rmtree(path)

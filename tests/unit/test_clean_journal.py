@@ -9,6 +9,7 @@ import yaml
 from clean_journal import main, table
 from selfalign.cluster.folder_lock import FolderLock
 from selfalign.errors import UserError
+from selfalign.io import write_json
 from selfalign.journal import Journal
 from selfalign.rows import digest
 
@@ -158,6 +159,14 @@ def test_work_of_a_training_that_was_broken_off_goes_with_its_checkpoint(folder)
     found = {entry.path.name: entry for entry in run(folder)}
     assert found["gone"].dropped_bytes == 1000 and "still to end" in found["tuned"].kept
     assert [path.name for path in (folder / "results/.journal/training").iterdir()] == ["tuned"]
+
+
+def test_what_is_remembered_of_a_training_goes_with_its_checkpoint(folder):
+    for name in ("tuned", "gone"):
+        write_json(folder / "results/.journal/trained" / name / "key.json", name)
+    found = {entry.path.name: entry for entry in run(folder)}
+    assert found["gone"].dropped == 1 and "need not be done again" in found["tuned"].kept
+    assert [path.name for path in (folder / "results/.journal/trained").iterdir()] == ["tuned"]
 
 
 def test_nothing_is_dropped_while_a_run_goes_on_or_after_one_was_killed(folder):

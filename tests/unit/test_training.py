@@ -76,6 +76,7 @@ def run(folder: Path, base: Path, pairs=PAIRS, held_out=PAIRS[:3], name="tuned",
         (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     outputs = {"card": "README.md", "training": "training.json", "kept": "rows.jsonl"}
     outputs |= {"rejected": "rejected.jsonl", "counts": "counts.json", "folder": "model", "work": "work"}
+    outputs |= {"memory": "trained"}
     train_script.main(
         name=name,
         train=str(folder / "train.jsonl"),
@@ -85,6 +86,7 @@ def run(folder: Path, base: Path, pairs=PAIRS, held_out=PAIRS[:3], name="tuned",
         spec={"model": "fake", "dataset": "pairs", "recipe": recipe(**changes)},
         threads=1,  # a model this small gains nothing from more, and loses much beside another job
         gpus_a_node=1,
+        code="as it is",
         **{key: str(folder / path) for key, path in outputs.items()},
     )
     return json.loads((folder / "training.json").read_text())

@@ -196,7 +196,7 @@ ROWS = (
     ),
     Row("threshold of a seed filter", setting("seeds.filters.min_lines", 5), {**SEEDS, "mine_seeds": 2}),
     Row("a licence left out (`seeds.exclude`)", setting("seeds.exclude.licences", ["0BSD"]), GATHER, "nothing is generated"),
-    Row("number of shards, 2 to 3", setting("seeds.shards", 3), {rule: 3 if number == 2 and rule != "score_completions" else number for rule, number in GATHER.items()}, "nothing is generated"),
+    Row("number of shards, 2 to 3", setting("seeds.shards", 3), {rule: 3 if number == 2 and rule != "score_completions" else number for rule, number in GATHER.items()}, "nothing is generated or trained"),
     Row("revision of a model", setting("models.fake.sources", [{"hub": "owner/name", "revision": "1" * 40}]), {"fetch_model": 1, **CONCEPTS, "generate_completions": 2, "score_completions": 2}, "rows are made anew where the digest of the weights is another one"),
     Row("how a model is served (dtype)", setting("models.fake.dtype", "bfloat16"), {**CONCEPTS, "generate_completions": 2, "score_completions": 2}),
     Row(

@@ -83,6 +83,29 @@ def test_fewer_seeds_and_other_shards_make_nothing(copied: Study):
     assert usage(copied, "concepts", shards=3)["reused"] == 23
 
 
+def test_a_training_whose_data_come_out_the_same_is_not_done_again(copied: Study):
+    """With three shards for two. With another learning rate it is done, and with weights that are not what they were."""
+    folder = copied.folder / "results" / "checkpoints" / "tuned"
+    weights, record = folder / "model" / "model.safetensors", folder / "training.json"
+    outputs = {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    written = weights.stat().st_mtime_ns
+    copied.set("seeds.shards", 3).run("train")
+    log = copied.folder / "results" / "run" / "logs" / "train_checkpoint" / "tuned.log"
+    assert "its model stays" in log.read_text().splitlines()[-1]
+    assert {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()} == outputs
+    assert weights.stat().st_mtime_ns == written
+
+    copied.set("checkpoints.tuned.recipe.learning_rate", 3e-3).run("train")
+    assert read_json(record)["recipe"]["learning_rate"] == 3e-3
+    assert weights.stat().st_mtime_ns != written and "its model stays" not in log.read_text()
+
+    trained = weights.read_bytes()
+    weights.write_bytes(trained[:-1] + b"\0" if trained[-1] else trained[:-1] + b"\1")
+    (folder / "model" / "model.json").unlink()
+    copied.run("train")
+    assert "training them again" in log.read_text() and weights.read_bytes() == trained
+
+
 def test_a_new_corpus_makes_rows_of_its_seeds_alone(copied: Study):
     before = {stage: rows(copied, stage) for stage in ("concepts", "unique_tasks")}
     another_corpus(copied)

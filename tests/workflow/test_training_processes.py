@@ -43,6 +43,7 @@ def train(folder, base, processes, sharding="none", exist_ok=False, **recipe):
         "counts": "counts.json",
         "folder": "model",
         "work": "work",
+        "memory": "trained",
         "train": "train.jsonl",
         "held_out": "train.jsonl",
     }
@@ -52,6 +53,7 @@ def train(folder, base, processes, sharding="none", exist_ok=False, **recipe):
         model={"name": "fake", "chat_template": "instruction"},
         spec={"dataset": "pairs", "recipe": {**RECIPE, **recipe}},
         threads=1,
+        code="as it is",
         gpus_a_node=processes,
         sharding=sharding,
         **{key: str(folder / path) for key, path in paths.items()},
