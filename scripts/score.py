@@ -6,11 +6,12 @@ from pathlib import Path
 
 from selfalign.adapter import run
 from selfalign.benchmarks.base import Benchmark, open_benchmark
+from selfalign.comparison import compare
 from selfalign.errors import UserError
 from selfalign.io import read_json, read_jsonl, write_json
 from selfalign.sandbox import Limits, Sandbox
 from selfalign.sandbox.engines import harness_version
-from selfalign.statistics import compare_paired, pass_at_k, score_interval
+from selfalign.statistics import pass_at_k, score_interval
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +83,8 @@ def main(
         },
     }
     if baseline is not None:
-        result["comparison"] = compare_results(read_json(baseline), result)
+        base = read_json(baseline)
+        result["comparison"] = {"with": base["candidate"], **compare([base], [result])}
     write_json(output, result)
     logger.info("%s on %s: pass@1 %.3f", candidate, result["benchmark"], result["pass_at_1"])
 
@@ -219,12 +221,6 @@ def scores(counts: list[tuple[int, int]]) -> dict:
         "interval95": list(interval),
         "interval_method": method,
     }
-
-
-def compare_results(base: dict, tuned: dict) -> dict:
-    """The paired comparison of two result files of one benchmark, on each problem's first sample."""
-    solved = [{item["task_id"]: item["passed"] for item in result["per_problem"]} for result in (base, tuned)]
-    return {"with": base.get("candidate", ""), **compare_paired(*solved)}
 
 
 if "snakemake" in globals():

@@ -1,6 +1,6 @@
-"""Scores with their uncertainty, and the paired comparison of two models on the same problems."""
+"""Scores and their differences with their uncertainty; `comparison.py` says which of it serves whom."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import comb, gcd, sqrt
 
 import numpy
@@ -91,6 +91,20 @@ def paired_bootstrap(differences: Sequence[float], resamples: int = 10_000, shar
     return float(low), float(high)
 
 
+def difference_interval(differences: Sequence[float]) -> tuple[tuple[float, float], str]:
+    """95 % interval of the mean of paired differences, and the method in words.
+
+    Args:
+        differences: by problem; where all are -1, 0 or 1 (one answer a problem), a bootstrap of few problems is too narrow, and
+            without any width where both sides solved the same ones.
+    """
+    if all(value in (-1, 0, 1) for value in differences):
+        gained, lost = (sum(value == sign for value in differences) for sign in (1, -1))
+        interval = paired_difference_interval(gained, lost, len(differences))
+        return interval, "adjusted Wald (Bonett and Price 2012), over problems"
+    return paired_bootstrap(differences), "paired bootstrap, over problems"
+
+
 def sign_flip_exact(differences: Sequence[int]) -> float:
     """Two-sided exact p-value of paired differences, by flipping the sign of each (R. A. Fisher 1935).
 
@@ -119,35 +133,3 @@ def holm(values: Sequence[float]) -> list[float]:
         largest = max(largest, min(1.0, (len(values) - rank) * values[index]))
         corrected[index] = largest
     return corrected
-
-
-def compare_paired(base: Mapping[str, bool], tuned: Mapping[str, bool]) -> dict:
-    """Compares two models on the problems that both were asked.
-
-    Args:
-        base, tuned: problem -> solved. Both must hold the same problems.
-
-    Returns:
-        `problems`, `both`, `neither`, `gained` and `lost` (counts, seen from `tuned`), `difference` of the pass rates,
-        its `interval95` (Bonett and Price), `p_value` (exact McNemar), and `method`.
-    """
-    if set(base) != set(tuned):
-        odd = sorted(set(base) ^ set(tuned))
-        raise ValueError(f"the two models were not asked the same problems: {len(odd)} differ, the first is {odd[0]!r}")
-    if not base:
-        raise ValueError("there is no problem to compare on")
-    gained = sum(tuned[problem] and not base[problem] for problem in base)
-    lost = sum(base[problem] and not tuned[problem] for problem in base)
-    both = sum(base[problem] and tuned[problem] for problem in base)
-    low, high = paired_difference_interval(gained, lost, len(base))
-    return {
-        "problems": len(base),
-        "both": both,
-        "neither": len(base) - both - gained - lost,
-        "gained": gained,
-        "lost": lost,
-        "difference": (gained - lost) / len(base),
-        "interval95": [low, high],
-        "p_value": mcnemar_exact(gained, lost),
-        "method": "exact McNemar; adjusted Wald interval (Bonett and Price 2012)",
-    }

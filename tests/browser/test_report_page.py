@@ -144,6 +144,7 @@ def test_numbers_on_the_page_are_those_of_the_files(opened, plain):
         if "comparison" in row:
             found = row["comparison"]
             assert shown[5:8] == [str(found["gained"]), str(found["lost"]), points(found["difference"])]
+            assert [float(text) for text in shown[9:]] == pytest.approx([found["p_value"], found["p_holm"]], abs=5e-4)
     stages = [row for group in numbers["funnels"] for row in group["rows"]]
     lines = page.locator("tr.stage")
     assert lines.count() == len(stages)

@@ -15,6 +15,7 @@ from huggingface_hub import ModelCard
 
 import write_report
 from selfalign.cards.scores import card_with_scores
+from selfalign.comparison import judge
 from selfalign.datasets.census import in_order
 from selfalign.io import write_json, write_jsonl
 from selfalign.report import (
@@ -275,7 +276,7 @@ def test_a_reader_is_warned_in_plain_words(outputs):
     for name in ("html", "summary"):
         for words in (
             "16 of 164 problems",
-            "includes zero",
+            "no larger than chance makes differences",
             "trained on 9 pairs",
             "25.0 % of the rows came from the journal",
         ):
@@ -323,7 +324,7 @@ def test_a_run_without_held_out_pairs_and_with_several_samples_a_problem(run):
         write_json(path, result(candidate, 5, samples=10))
     shown = " ".join(Page(run.write()["html"]).text.split())
     assert "1.125" not in shown and "31.2 %" in shown
-    assert "→" not in shown, "the paired comparison is on first samples: it gives no base score over all samples"
+    assert "25.0 % → 31.2 %" in shown and "(by the first answer to each)" in shown
 
 
 def test_every_step_of_a_short_training_has_one_tick():
@@ -334,7 +335,8 @@ def test_every_step_of_a_short_training_has_one_tick():
 
 def test_warnings_name_what_is_wrong_and_nothing_else():
     full = result("tuned", 5, of=16)
-    full["comparison"]["interval95"] = [0.01, 0.2]
+    full["comparison"] |= {"interval95": [0.01, 0.2], "p_value": 0.01}
+    judge([full["comparison"]])
     clean = {"config": CONFIG, "scores": [full], "groups": [], "trainings": {}, "usage": [], "git": {}, "mixed": []}
     assert warnings.warnings(**clean) == []
     fake = {"models": {"base": {"engine": "fake"}}, "datasets": {"all": {"policy": "random"}}}
@@ -606,13 +608,17 @@ def test_slow_jobs_show_what_their_shard_asked_for(tmp_path):
 
 def test_a_card_carries_its_scores_as_metadata_only_for_whole_benchmarks():
     rows = [{**result("tuned", 5, of=16), "base": "base"}, {**result("tuned", 4), "benchmark": "part", "base": "base"}]
+    judge([row["comparison"] for row in rows])
     text = card_with_scores("---\nlicense: mit\nlibrary_name: transformers\n---\n\n# tuned\n", "tuned", rows)
     card = ModelCard(text)
     assert [(found.dataset_type, found.metric_value) for found in card.data.eval_results] == [
         ("openai/openai_humaneval", 0.3125)
     ]
     assert (
-        card.data.license == "mit" and "| humaneval | 16 of 16 |" in card.text and "| part | 16 of 164 |" in card.text
+        card.data.license == "mit"
+        and "| humaneval | 16 of 16 |" in card.text
+        and "| part | 16 of 164 |" in card.text
+        and "+6.2 points, corrected p = 1.00" in card.text
     )
     without = ModelCard(card_with_scores("---\nlicense: mit\n---\n# other\n", "other", rows))
     assert without.data.eval_results is None and "None." in without.text

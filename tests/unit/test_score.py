@@ -62,12 +62,6 @@ def test_every_problem_needs_the_same_number_of_completions():
     assert list(beyond_limit) == ["T/0", "T/1"] and [a["sample"] for a in beyond_limit["T/0"]] == [0, 1]
 
 
-def test_comparison_of_two_results():
-    base, tuned = summary([[True], [False], [False], [True]]), summary([[True], [True], [True], [False]])
-    result = score.compare_results({**base, "candidate": "base"}, tuned)
-    assert (result["with"], result["gained"], result["lost"]) == ("base", 2, 1)
-
-
 def test_seeds_are_left_out_of_how_completions_were_made():
     row = {"generated": {"model": "m", "sampling": {"temperature": 0, "seed": 5}}}
     assert score.first_generated([row]) == {"model": "m", "sampling": {"temperature": 0}}

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selfalign.statistics import (
-    compare_paired,
     mcnemar_exact,
     mean_interval,
     paired_difference_interval,
@@ -55,17 +54,6 @@ def test_interval_of_a_paired_difference():
     low, high = paired_difference_interval(10, 3, 100)
     assert (low, high) == pytest.approx((-0.004592, 0.141847), abs=2e-6)
     assert low < (10 - 3) / 100 < high
-
-
-def test_comparison_counts_gains_and_losses():
-    base = {"a": True, "b": True, "c": False, "d": False, "e": False}
-    tuned = {"a": True, "b": False, "c": True, "d": True, "e": False}
-    result = compare_paired(base, tuned)
-    assert {key: result[key] for key in ("problems", "both", "neither", "gained", "lost")} == {
-        "problems": 5, "both": 1, "neither": 1, "gained": 2, "lost": 1}  # fmt: skip
-    assert result["difference"] == pytest.approx(0.2) and result["p_value"] == 1.0
-    with pytest.raises(ValueError, match="'e'"):
-        compare_paired(base, dict.fromkeys("abcd", True))
 
 
 @given(st.integers(0, 12), st.integers(0, 12), st.integers(1, 7))

@@ -4,7 +4,8 @@ from huggingface_hub import EvalResult, ModelCard
 
 from selfalign.benchmarks import BENCHMARKS
 from selfalign.datasets.card import table
-from selfalign.report.text import percent, points
+from selfalign.report.scores import change
+from selfalign.report.text import percent
 
 
 def card_with_scores(card: str, name: str, scores: list[dict]) -> str:
@@ -45,7 +46,5 @@ def result(row: dict) -> EvalResult:
 
 
 def line(row: dict) -> tuple[str, ...]:
-    comparison = row.get("comparison")
-    change = f"{points(comparison['difference'])} points, p = {comparison['p_value']:.2f}" if comparison else ""
     interval = " to ".join(map(percent, row["interval95"]))
-    return row["benchmark"], f"{row['problems']} of {row['of']}", percent(row["pass_at_1"]), interval, change
+    return row["benchmark"], f"{row['problems']} of {row['of']}", percent(row["pass_at_1"]), interval, change(row)

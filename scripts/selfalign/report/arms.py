@@ -6,13 +6,13 @@ which differences between arms are real.
 
 from collections import defaultdict
 from itertools import combinations
-from math import lcm
 from statistics import stdev
 
 from selfalign.candidates import arm_of, model_of
+from selfalign.comparison import compare, judge, per_problem
 from selfalign.methods import layout
 from selfalign.report import costs
-from selfalign.statistics import compare_paired, holm, paired_bootstrap, score_interval, sign_flip_exact
+from selfalign.statistics import score_interval
 
 
 def arms(
@@ -132,53 +132,15 @@ def summary(runs: list[dict]) -> dict:
     }
 
 
-def per_problem(runs: list[dict]) -> dict[str, float]:
-    """Problem -> share of right answers, over samples and repeats."""
-    shares: dict[str, list[float]] = defaultdict(list)
-    for run in runs:
-        for item in run["per_problem"]:
-            shares[item["task_id"]].append(item.get("correct", item["passed"]) / item.get("samples", 1))
-    return {task: sum(values) / len(values) for task, values in shares.items()}
-
-
 def comparisons(results: dict[str, dict[str, list[dict]]]) -> list[dict]:
-    """Every two arms on every benchmark that both were asked the same problems of.
-
-    A row has `benchmark`, `first`, `second`, `difference` of their scores (second less first), `bootstrap95`, its interval
-    by paired bootstrap over problems, `p_value` and `p_holm`: exact test by flipping signs of problems, all samples and repeats
-    in it, plain and corrected for the number of comparisons here, `gained`, `lost`, `p_mcnemar`: McNemar's exact test on the
-    first sample of the arms' first runs, and `real`: whether the interval leaves out zero and p_holm is below 0.05.
-    """
+    """Every two arms on every benchmark that both were asked the same problems of: `benchmark`, `first`, `second`, and what
+    :mod:`selfalign.comparison` says of the two, corrected for the number of comparisons here."""
     found = []
     for first, second in combinations(sorted(results), 2):
         for benchmark in sorted(results[first].keys() & results[second].keys()):
             runs = results[first][benchmark], results[second][benchmark]
-            shares = [per_problem(side) for side in runs]
-            if not shares[0] or shares[0].keys() != shares[1].keys():
-                continue
-            differences = [shares[1][task] - shares[0][task] for task in sorted(shares[0])]
-            answers = lcm(*map(answers_a_problem, runs))
-            single = [{item["task_id"]: item["passed"] for item in first_run(side)["per_problem"]} for side in runs]
-            paired = compare_paired(*single)
-            found.append(
-                {
-                    "benchmark": benchmark, "first": first, "second": second, "problems": len(differences),
-                    "difference": sum(differences) / len(differences), "bootstrap95": list(paired_bootstrap(differences)),
-                    "gained": paired["gained"], "lost": paired["lost"], "p_mcnemar": paired["p_value"],
-                    "p_value": sign_flip_exact([round(value * answers) for value in differences]),
-                }
-            )  # fmt: skip
-    for row, corrected in zip(found, holm([row["p_value"] for row in found]), strict=True):
-        low, high = row["bootstrap95"]
-        row |= {"p_holm": corrected, "real": corrected < 0.05 and not low <= 0 <= high}
+            asked = [per_problem(side).keys() for side in runs]
+            if asked[0] and asked[0] == asked[1]:
+                found.append({"benchmark": benchmark, "first": first, "second": second, **compare(*runs)})
+    judge(found)
     return found
-
-
-def answers_a_problem(runs: list[dict]) -> int:
-    """How many answers an arm gave to each problem, over samples and repeats."""
-    return sum(run["per_problem"][0].get("samples", 1) for run in runs)
-
-
-def first_run(runs: list[dict]) -> dict:
-    """The run of the checkpoint as it is named in config."""
-    return min(runs, key=lambda run: (len(run["candidate"]), run["candidate"]))

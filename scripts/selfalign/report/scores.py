@@ -3,23 +3,28 @@
 import csv
 import io
 
+from selfalign.comparison import judge
 from selfalign.io import read_json
 from selfalign.report.text import percent, points
 
 CSV_COLUMNS = (
     "benchmark", "candidate", "base", "problems", "of", "samples", "correct", "pass_at_1", "low", "high", "gained", "lost",
-    "difference", "difference_low", "difference_high", "p_value",
+    "difference", "difference_low", "difference_high", "p_value", "p_holm",
 )  # fmt: skip
+
+FIRST = " (by the first answer to each)"
 
 
 def score_rows(score_files: list[str], bases: dict[str, str]) -> list[dict]:
     """Result files by benchmark, each checkpoint right after its base model, with `base` ("" for a model
-    that was not tuned here) and `is_base` (whether something was tuned from it) added.
+    that was not tuned here) and `is_base` (whether something was tuned from it) added; and to the comparisons with base
+    models what the number of them makes of each (:func:`selfalign.comparison.judge`).
 
     Args:
         bases: checkpoint -> model that it was tuned from.
     """
     results = [read_json(path) for path in score_files]
+    judge([result["comparison"] for result in results if "comparison" in result])
     tuned_from = set(bases.values())
     rows = [
         {**result, "base": bases.get(result["candidate"], ""), "is_base": result["candidate"] in tuned_from}
@@ -36,28 +41,32 @@ def headlines(scores: list[dict]) -> list[dict]:
         if not row["base"] or not comparison:
             continue
         low, high = comparison["interval95"]
-        verdict = "better" if low > 0 else "worse" if high < 0 else "unclear"
+        verdict = "unclear" if not comparison["real"] else "better" if low > 0 else "worse"
         meaning = {
             "better": "Better than its base model",
             "worse": "Worse than its base model",
             "unclear": "No difference from its base model is shown",
         }[verdict]
-        before = row["pass_at_1"] - comparison["difference"]
-        single = row.get("samples", 1) == 1
         found.append(
             {
                 "candidate": row["candidate"],
                 "benchmark": row["benchmark"],
                 "verdict": verdict,
                 "score": percent(row["pass_at_1"]),
-                "before": percent(before) if single else None,
+                "before": percent(row["pass_at_1"] - comparison["difference"]),
                 "text": f"{meaning}: {points(comparison['difference'])} points, 95 % interval {points(low)} to {points(high)}; "
-                f"problems gained: {comparison['gained']}, lost: {comparison['lost']}",
+                f"problems gained: {comparison['gained']}, lost: {comparison['lost']}{FIRST if row.get('samples', 1) > 1 else ''}",
                 "problems": problems(row),
                 "limited": row["problems"] < row["of"],
             }
         )
     return found
+
+
+def change(row: dict) -> str:
+    """What tuning changed, for a table's cell; nothing where there is nothing to compare with."""
+    comparison = row.get("comparison")
+    return f"{points(comparison['difference'])} points, corrected p = {comparison['p_holm']:.2f}" if comparison else ""
 
 
 def problems(row: dict) -> str:

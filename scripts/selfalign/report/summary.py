@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from selfalign.datasets.card import cell
+from selfalign.report.scores import change
 from selfalign.report.text import amount, percent, points
 
 NOTHING_EVALUATED = "Nothing was evaluated: the config names no checkpoint or no benchmark."
@@ -35,11 +36,9 @@ def summary(content: dict, html: str) -> str:
 
 def line(row: dict) -> tuple[str, ...]:
     low, high = row["interval95"]
-    comparison = row.get("comparison")
-    change = f"{points(comparison['difference'])} points, p = {comparison['p_value']:.2f}" if comparison else ""
     evaluated = f"{row['problems']} of {row['of']}"
     return (
-        row["benchmark"], row["candidate"], evaluated, percent(row["pass_at_1"]), f"{percent(low)} to {percent(high)}", change
+        row["benchmark"], row["candidate"], evaluated, percent(row["pass_at_1"]), f"{percent(low)} to {percent(high)}", change(row)
     )  # fmt: skip
 
 

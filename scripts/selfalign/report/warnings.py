@@ -42,10 +42,10 @@ def about_scores(scores: list[dict]) -> list[str]:
         )
     for row in scores:
         comparison = row.get("comparison")
-        if comparison and comparison["interval95"][0] <= 0 <= comparison["interval95"][1]:
+        if comparison and not comparison["real"]:
             found.append(
-                f"{row['candidate']} on {row['benchmark']}: the 95 % interval of the difference from its base model includes "
-                "zero, so this run does not show that tuning changed the score."
+                f"{row['candidate']} on {row['benchmark']}: the difference from its base model is no larger than chance makes "
+                "differences, so this run does not show that tuning changed the score."
             )
         answers = row["problems"] * row.get("samples", 1)
         if row.get("truncated", 0) > MANY_TRUNCATED * answers:

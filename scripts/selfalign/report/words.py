@@ -3,8 +3,8 @@
 WORDS = {
     "pass@1": "The share of problems whose answer, the first and only one drawn, passes all of the benchmark's tests.",
     "95 % interval": "Where the true share would lie in 95 of 100 repetitions with other problems of the same kind. Wide intervals mean few problems.",
-    "gained, lost": "Problems that only the fine-tuned model solved, and problems that only the model before it solved.",
-    "p": "How often a difference as large as this one would come about if tuning did nothing (exact McNemar test on the gained and lost problems; between arms with several answers to a problem, an exact test that flips the sign of each problem's difference).",
+    "gained, lost": "Problems that only the fine-tuned model solved, and problems that only the model before it solved, by the first answer to each.",
+    "p": "How often a difference as large as this one would come about if tuning did nothing (an exact test that flips the sign of each problem's difference; where a problem has one answer, McNemar's exact test on the gained and lost problems). Corrected: for how many differences were looked at (Holm).",
     "arm": "One way to make and choose training data and to train on it: a checkpoint, its repeats with other seeds taken together; or a model as it came, beside them.",
     "base model, checkpoint": "The model that the run began with, and what fine-tuning made of it.",
     "seed, concepts, task, response, verdict, pair": "A function from real code; ideas that the model names in it; an exercise written from these; an answer with tests; what the tests said; instruction and response that a model is trained on.",
