@@ -9,7 +9,7 @@ from selfalign.corpora import commit_table
 from selfalign.corpora.base import Limits, licence_allowed
 from selfalign.errors import UserError
 from selfalign.mining.commits import CommitRules, judge_commit, judge_row
-from selfalign.mining.mine import Mined
+from selfalign.mining.mined import Mined, enter
 from selfalign.mining.repositories import Repository, find_repositories
 from selfalign.progress import counted
 from selfalign.stage import StageWriter, funnel
@@ -43,12 +43,7 @@ def main(
     bounds = Limits(limits["max_file_bytes"], limits["max_line_length"])
     judged = (table if spec["kind"] == "commits" else repositories)(corpus, spec, licences, rules, bounds)
     with StageWriter("commits", kept=kept, rejected=rejected, counts=counts) as writer:
-        for mined in counted(judged, None, "commits"):
-            writer.read()
-            if mined.reason:
-                writer.reject(mined.row, mined.reason, mined.detail)
-            else:
-                writer.keep(mined.row)
+        enter(writer, counted(judged, None, "commits"))
     logger.info("corpus %s: %s", corpus, funnel(writer.counts()))
 
 

@@ -15,7 +15,8 @@ from selfalign.corpora.base import Limits, RejectedFile, SourceFile, licence_all
 from selfalign.errors import EmptyStageError
 from selfalign.io import atomic, dumps, write_json
 from selfalign.mining.filters import Filters
-from selfalign.mining.mine import Mined, mine
+from selfalign.mining.mine import mine
+from selfalign.mining.mined import Mined, enter
 from selfalign.mining.snippets import cut_snippets
 from selfalign.progress import counted
 from selfalign.reasons import REASONS
@@ -65,12 +66,7 @@ def main(
         writer = stack.enter_context(StageWriter(stage, kept=kept, rejected=rejected, counts=counts))
         for file, mined in counted(in_processes(work, found, threads), None, "files"):
             books.enter(file, bool(mined))
-            for entry in mined:
-                writer.read()
-                if entry.reason:
-                    writer.reject(entry.row, entry.reason, entry.detail)
-                else:
-                    writer.keep(entry.row)
+            enter(writer, mined)
         books.check(corpus, files_counts)
     write_json(files_counts, books.counts())
     logger.info("corpus %s: %s; %s", corpus, books.counts(), writer.counts())

@@ -10,7 +10,7 @@ from selfalign.errors import EmptyStageError, UserError
 from selfalign.io import read_json, read_jsonl
 from selfalign.methods.octopack import adopt
 from selfalign.mining.commits import VERBS, CommitRules, check_message, clean_message
-from selfalign.mining.mine import Dropped
+from selfalign.mining.mined import Dropped
 from selfalign.mining.repositories import records
 from selfalign.reasons import REASONS
 

@@ -9,11 +9,12 @@ import re
 from selfalign.backends import Completion
 from selfalign.fewshots import render
 from selfalign.methods.base import Method
-from selfalign.rows import choose, digest, row_id
+from selfalign.rows import choose, digest
 from selfalign.stages import Prompt
 from selfalign.stages.answers import taken
 from selfalign.stages.fewshot import truncated, unusable
 from selfalign.stages.parsing import Rejected, similarity, without_boilerplate, words
+from selfalign.stages.task_row import task_row
 from selfalign.stages.tasks import COPY, Tasks
 
 BROADEN = "broaden"
@@ -100,20 +101,17 @@ class Evolution(Tasks):
         if problem:
             return problem
         operator = self.operator(row)
-        deeper = operator != BROADEN
-        return {
-            "id": row_id("task", row["id"], instruction),
-            "seed_id": row["seed_id"],
-            "concepts_id": row["concepts_id"] if deeper else None,
-            "category": row["category"] if deeper else "unstated",
-            "difficulty": "unstated",
-            "language": row["language"],
-            "concepts": row["concepts"] if deeper else [],
-            "instruction": instruction,
-            "evolved_from": self._history(row),
-            "operator": operator,
-            "round": self.settings["round"],
-        }
+        kept = ("concepts_id", "category", "concepts") if operator != BROADEN else ()
+        return task_row(
+            row,
+            instruction,
+            seed_id=row["seed_id"],
+            language=row["language"],
+            **{key: row[key] for key in kept},
+            evolved_from=self._history(row),
+            operator=operator,
+            round=self.settings["round"],
+        )
 
     def _eliminated(self, row: dict, instruction: str) -> Rejected | None:
         """The elimination rules of Evol-Instruct that can be told from the task alone."""

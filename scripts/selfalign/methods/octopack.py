@@ -1,9 +1,9 @@
 """OctoPack (arXiv 2308.07124): commits of people as instruction data; nothing is generated."""
 
 from selfalign.methods.base import Method
-from selfalign.rows import row_id
 from selfalign.stages.adoption import NO_MODEL
 from selfalign.stages.parsing import Rejected, python_fence
+from selfalign.stages.task_row import task_row
 
 METHOD = Method(
     name="octopack",
@@ -23,15 +23,7 @@ def adopt(seed: dict, settings: dict) -> dict | Rejected:
     """The task that a commit is, with its `answer`."""
     before, after = seed["before"].strip("\n"), seed["code"].strip("\n")
     instruction = f"{seed['message']}\n\n{python_fence(before)}" if before else seed["message"]
-    return {
-        "id": row_id("task", seed["id"], instruction, after),
-        "seed_id": seed["id"],
-        "concepts_id": None,
-        "category": "unstated",
-        "difficulty": "unstated",
-        "language": seed["language"],
-        "concepts": [],
-        "instruction": instruction,
-        "answer": {"text": python_fence(after), "solution": after},
-        "generated": NO_MODEL,
-    }
+    answer = {"text": python_fence(after), "solution": after}
+    return task_row(
+        seed, instruction, after, seed_id=seed["id"], language=seed["language"], answer=answer, generated=NO_MODEL
+    )

@@ -4,10 +4,10 @@ import re
 
 from selfalign.backends import Completion
 from selfalign.methods.base import Method
-from selfalign.rows import row_id
 from selfalign.stages.answers import split_answer
 from selfalign.stages.fewshot import truncated, unusable
 from selfalign.stages.parsing import Rejected, without_boilerplate
+from selfalign.stages.task_row import task_row
 from selfalign.stages.tasks import Tasks
 
 METHOD = Method(
@@ -52,17 +52,7 @@ class ProblemsWithSolutions(Tasks):
         if isinstance(answer, Rejected):
             return answer
         text, solution = answer
-        return {
-            "id": row_id("task", row["id"], instruction, text),
-            "seed_id": row["id"],
-            "concepts_id": None,
-            "category": "unstated",
-            "difficulty": "unstated",
-            "language": "python",
-            "concepts": [],
-            "instruction": instruction,
-            "answer": {"text": text, "solution": solution},
-        }
+        return task_row(row, instruction, text, seed_id=row["id"], answer={"text": text, "solution": solution})
 
 
 def shown(code: str) -> str:

@@ -1,10 +1,10 @@
 """Tasks of a table: an instruction set that somebody made, as what other methods start from, or as data with its answers."""
 
 from selfalign.methods.base import Method
-from selfalign.rows import row_id
 from selfalign.stages.adoption import NO_MODEL
 from selfalign.stages.answers import split_answer
 from selfalign.stages.parsing import FENCE, Rejected, parse_code, python_fence
+from selfalign.stages.task_row import task_row
 
 METHOD = Method(
     name="tasks-file",
@@ -27,17 +27,7 @@ def adopt(seed: dict, settings: dict) -> dict | Rejected:
     if count > settings["max_words"]:
         return Rejected("too_long", f"{count} words")
     made = {**NO_MODEL, "model": f"corpus {seed['origin']['corpus']}"}
-    task = {
-        "id": row_id("task", seed["id"], instruction),
-        "seed_id": seed["id"],
-        "concepts_id": None,
-        "category": "unstated",
-        "difficulty": "unstated",
-        "language": seed["language"],
-        "concepts": [],
-        "instruction": instruction,
-        "generated": made,
-    }
+    task = task_row(seed, instruction, seed_id=seed["id"], language=seed["language"], generated=made)
     solution = solution_of(seed["answer"])
     return {**task, "answer": {"text": shown(seed["answer"]), "solution": solution}} if solution else task
 

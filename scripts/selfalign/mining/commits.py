@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from selfalign.corpora.base import Limits, source_or_reason
-from selfalign.mining.mine import LANGUAGE, Dropped, Mined
+from selfalign.mining.mined import Dropped, Mined, seed_base
 from selfalign.mining.repositories import REGULAR, Change, Commit, Repository
 from selfalign.rows import draw, row_id
 from selfalign.stages.parsing import invalid_unicode
@@ -68,8 +68,7 @@ def judge_commit(
     change = commit.changes[0] if commit.changes else None
     path = change.path.decode("utf-8", "replace") if change else ""
     message = commit.subject.decode("utf-8", "replace")
-    origin = {"corpus": corpus, "package": package, "version": commit.hash, "path": path, "line": 1, "name": ""}
-    row = {"language": LANGUAGE, "licence": licence, "origin": origin, "message": message}
+    row = {**seed_base(corpus, licence, package, commit.hash, path, 1), "message": message}
     try:
         if not licence:
             raise Dropped("licence", "none stated for this repository, or one that is not allowed")
@@ -96,10 +95,7 @@ def judge_row(
     """
     version, path = str(row.get("commit") or ""), str(row.get("path") or "")
     message = row.get("message")
-    origin = {
-        "corpus": corpus, "package": row.get("repository", ""), "version": version, "path": path or place, "line": 1, "name": "",
-    }  # fmt: skip
-    seed = {"language": LANGUAGE, "licence": licence, "origin": origin, "message": message}
+    seed = {**seed_base(corpus, licence, row.get("repository", ""), version, path or place, 1), "message": message}
     try:
         texts = [row.get(key) if row.get(key) is not None else "" for key in ("message", "before", "after")]
         if problem or not all(isinstance(text, str) for text in texts):

@@ -2,33 +2,14 @@
 
 import ast
 import warnings
-from dataclasses import dataclass
 
 from selfalign.corpora.base import SourceFile
 from selfalign.mining import filters as rules
 from selfalign.mining.extract import Found, parse_module
 from selfalign.mining.filters import Filters
 from selfalign.mining.imports import Import, Surroundings, assemble, surroundings
+from selfalign.mining.mined import Dropped, Mined, seed_base
 from selfalign.rows import row_id
-
-LANGUAGE = "python"
-
-
-@dataclass(frozen=True)
-class Mined:
-    """One function: a seed row, or a row with the reason why it is none ("" for a seed)."""
-
-    row: dict
-    reason: str = ""
-    detail: str = ""
-
-
-@dataclass
-class Dropped(Exception):
-    """Says why a function is no seed."""
-
-    reason: str
-    detail: str = ""
 
 
 def mine(corpus: str, file: SourceFile, filters: Filters) -> list[Mined]:
@@ -39,15 +20,7 @@ def mine(corpus: str, file: SourceFile, filters: Filters) -> list[Mined]:
 
 
 def _judge(corpus: str, file: SourceFile, found: Found, around: Surroundings | None, filters: Filters) -> Mined:
-    origin = {
-        "corpus": corpus,
-        "package": file.package,
-        "version": file.version,
-        "path": file.path,
-        "line": found.line,
-        "name": found.name,
-    }
-    row = {"language": LANGUAGE, "licence": file.licence, "origin": origin}
+    row = seed_base(corpus, file.licence, file.package, file.version, file.path, found.line, found.name)
     try:
         code, docstring = _seed_text(found, file.path, around, filters)
     except Dropped as drop:

@@ -6,7 +6,7 @@ Which lines are taken is a function of the file's text alone: neither other file
 import re
 
 from selfalign.corpora.base import SourceFile
-from selfalign.mining.mine import LANGUAGE, Mined
+from selfalign.mining.mined import Mined, seed_base
 from selfalign.rows import draw, row_id
 
 WORD = re.compile(r"[^\W\d_]\w*")
@@ -27,21 +27,8 @@ def cut_snippets(corpus: str, file: SourceFile, settings: dict) -> list[Mined]:
         spread = settings["max_lines"] - settings["min_lines"] + 1
         length = settings["min_lines"] + int(draw(key, "snippet", number, "length") * spread)
         code = "\n".join(line.rstrip() for line in lines[start : start + length]).rstrip()
-        origin = {
-            "corpus": corpus,
-            "package": file.package,
-            "version": file.version,
-            "path": file.path,
-            "line": start + 1,
-            "name": "",
-        }
-        row = {
-            "id": row_id("seed", code),
-            "code": code,
-            "language": LANGUAGE,
-            "licence": file.licence,
-            "origin": origin,
-        }
+        base = seed_base(corpus, file.licence, file.package, file.version, file.path, start + 1)
+        row = {**base, "id": row_id("seed", code), "code": code}
         found.setdefault(row["id"], _judged(row, code, settings))
     return list(found.values())
 

@@ -4,9 +4,10 @@ import ast
 import re
 
 from selfalign.backends import Completion
-from selfalign.rows import choose, row_id
-from selfalign.stages.fewshot import FewshotStage, unusable
+from selfalign.rows import choose
+from selfalign.stages.fewshot import FewshotStage, truncated, unusable
 from selfalign.stages.parsing import Rejected, code_blocks, is_stub, parse_code, similarity
+from selfalign.stages.task_row import task_row
 
 COPY = 0.75  # similarity with a few-shot example's task from which on a task counts as copied
 
@@ -37,22 +38,17 @@ class Tasks(FewshotStage):
         return {**self.properties(row), "concepts": row["concepts"]}
 
     def parse(self, row: dict, sample: int, completion: Completion) -> dict | Rejected:
-        problem = unusable(completion)
-        if not problem and completion.finish_reason == "length":
-            problem = Rejected("truncated", f"{completion.output_tokens} tokens")
         instruction = completion.text.strip()
-        problem = problem or self._filter(instruction)
-        if problem:
+        if problem := unusable(completion) or truncated(completion) or self._filter(instruction):
             return problem
-        return {
-            "id": row_id("task", row["id"], instruction),
-            "seed_id": row["seed_id"],
-            "concepts_id": row["id"],
+        return task_row(
+            row,
+            instruction,
+            seed_id=row["seed_id"],
+            concepts_id=row["id"],
+            concepts=row["concepts"],
             **self.properties(row),
-            "language": "python",
-            "concepts": row["concepts"],
-            "instruction": instruction,
-        }
+        )
 
     def _filter(self, instruction: str, given: str = "") -> Rejected | None:
         """Args: given: the task that this one is made from; the code that it shows already is no solution."""
