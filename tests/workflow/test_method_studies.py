@@ -2,6 +2,7 @@
 
 import copy
 import os
+import re
 import subprocess
 
 import pytest
@@ -193,3 +194,27 @@ def test_a_teacher_of_a_teacher_is_planned(tmp_path, sandbox_image):
     study.config["generators"] = {**ARMS, "again": {**ARMS["taught"], "tasks_of": "taught"}}
     study.set("datasets", {"d": {"generators": ["again"], "policy": "unfiltered"}})
     assert study.planned("data")["generate_responses"] == 1
+
+
+def test_a_new_method_is_one_module_one_prompt_and_one_line(made, tmp_path):
+    """The method that the documentation shows, added to a copy as it says: it runs, and redoes nothing of the others."""
+    study = made.copy(tmp_path)
+    page = (made.root / "docs" / "methods" / "README.md").read_text()
+    module, prompt, line = re.findall(r"^```\w*\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    (study.root / "scripts/selfalign/methods/opposite.py").write_text(module)
+    (study.root / "prompts/opposite.jinja").write_text(prompt)
+    registry = study.root / "scripts/selfalign/methods/__init__.py"
+    registry.write_text(registry.read_text().replace("MODULES = (\n", f"MODULES = (\n{line}"))
+    assert line.count("\n") == 1 and line in registry.read_text()
+    study.config["generators"]["mine"] = {"method": "opposite", "model": "fake", "responses": {"samples": 2}}
+    study.config["datasets"]["mine"] = {"generators": ["mine"]}
+    assert study.planned("data") == {
+        "generate_tasks": 1, "dedup_tasks_mine": 1, "generate_responses": 1, "validate_responses": 1, "build_dataset": 1,
+    }  # fmt: skip
+    study.run("data")
+    (task, *_) = read_jsonl(study.folder / "results/generators/mine/tasks/0-of-1.jsonl")
+    assert task["concepts"] == [] and task["generated"]["prompt_id"].startswith("opposite/")
+    pairs = list(read_jsonl(study.folder / "results/datasets/mine/train.jsonl"))
+    assert pairs and all(pair["lineage"]["verdict"] == "passed" for pair in pairs)
+    card = (study.folder / "results/datasets/mine/README.md").read_text()
+    assert "tasks that ask for the opposite of what they do" in card

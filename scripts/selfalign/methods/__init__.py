@@ -1,31 +1,24 @@
 """The methods by name. A new one is a module here with `METHOD` (and `STAGE`, if it asks a model), a prompt, a line below.
 
 No script imports this registry: a script that asks a model imports the one module that its stage is in. So a new method
-changes nothing that the others have made.
+changes nothing that the others have made. docs/methods/README.md shows one from beginning to end.
 """
 
-from selfalign.methods import (
-    distill,
-    evol_instruct,
-    octopack,
-    oss_instruct,
-    seed_to_task,
-    self_align,
-    starcoder2_instruct,
-    tasks_file,
-)
+from importlib import import_module
+
 from selfalign.methods.base import Method
 
+MODULES = (
+    "self_align",
+    "seed_to_task",
+    "oss_instruct",
+    "evol_instruct",
+    "distill",
+    "octopack",
+    "starcoder2_instruct",
+    "tasks_file",
+)
+
 METHODS: dict[str, Method] = {
-    module.METHOD.name: module.METHOD
-    for module in (
-        self_align,
-        seed_to_task,
-        oss_instruct,
-        evol_instruct,
-        distill,
-        octopack,
-        starcoder2_instruct,
-        tasks_file,
-    )
-}  # fmt: skip
+    method.name: method for method in (import_module(f"{__name__}.{module}").METHOD for module in MODULES)
+}

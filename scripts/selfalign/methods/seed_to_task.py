@@ -1,5 +1,6 @@
 """Seeds to tasks without concepts between them: the arm of the paper's table 10 that shows what concepts are worth."""
 
+from selfalign.backends import Completion
 from selfalign.methods.base import Method
 from selfalign.stages.parsing import Rejected, similarity
 from selfalign.stages.tasks import COPY, Tasks
@@ -25,13 +26,11 @@ class SeedTasks(Tasks):
     def seed_id(self, row: dict) -> str:
         return row["id"]
 
-    def parse(self, row: dict, sample: int, completion) -> dict | Rejected:
-        parsed = super().parse({"seed_id": row["id"], "concepts": [], **row}, sample, completion)
-        if isinstance(parsed, Rejected):
-            return parsed
-        if similarity(parsed["instruction"], row["code"]) >= COPY:
+    def parse(self, row: dict, sample: int, completion: Completion) -> dict | Rejected:
+        parsed = super().parse(row, sample, completion)
+        if not isinstance(parsed, Rejected) and similarity(parsed["instruction"], row["code"]) >= COPY:
             return Rejected("copies_seed")
-        return {**parsed, "concepts_id": None}
+        return parsed
 
 
 STAGE = SeedTasks

@@ -23,7 +23,10 @@ DEFINITION = re.compile(r"^(?:async )?(?:def|class) .*(?:\n(?:[ \t]+.*)?)*", re.
 
 
 class Tasks(FewshotStage):
-    """See :class:`selfalign.stages.Stage`. Category and difficulty are drawn by row id from the settings' weights."""
+    """See :class:`selfalign.stages.Stage`. Category and difficulty are drawn by row id from the settings' weights.
+
+    Input rows are concepts; of a method that derives its stage from this one they may be seeds, which have no `concepts`.
+    """
 
     name = role = "tasks"
     stop = ("\n[Properties]", "\n[Task]", "\n[Answer]")
@@ -44,9 +47,9 @@ class Tasks(FewshotStage):
         return task_row(
             row,
             instruction,
-            seed_id=row["seed_id"],
-            concepts_id=row["id"],
-            concepts=row["concepts"],
+            seed_id=self.seed_id(row),
+            concepts_id=row["id"] if "concepts" in row else None,
+            concepts=row.get("concepts", ()),
             **self.properties(row),
         )
 
