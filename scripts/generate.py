@@ -217,11 +217,13 @@ def generate(
 
 def write_rows(job: Job, results: dict[str, dict], model_name: str, out: StageWriter) -> None:
     """Parses every answer and writes its row, in the order of rows and samples."""
+    names = job.identity.get("parameters", {})
+    unsaid = {"stop", *(name for name in names if names[name] is None)}  # not asked for, so not how it was made
     for index, request, prompt in job.requests():
         row, result = job.rows[index], results[request.key]
         fields = {key: value for key, value in result.items() if key != "engine_version"}
         completion = Completion(**fields)
-        sampling = {key: value for key, value in asdict(request.sampling).items() if key != "stop"}
+        sampling = {key: value for key, value in asdict(request.sampling).items() if key not in unsaid}
         generated = {
             "model": model_name,
             "revision": job.identity["revision"],

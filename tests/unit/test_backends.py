@@ -21,6 +21,7 @@ from selfalign.backends import (
 )
 from selfalign.backends.endpoint import ATTEMPTS, RATE_LIMITED_ATTEMPTS, EndpointBackend
 from selfalign.errors import InfrastructureError, UserError
+from selfalign.rows import digest
 from selfalign.stages import open_stage
 
 KEY = "sk-very-secret"
@@ -93,6 +94,24 @@ def test_a_request_says_everything_and_the_answer_is_read(serve):
     assert "Authorization" not in headers
     assert (answer.text, answer.finish_reason) == ("answer to prompt 0", "stop")
     assert (answer.prompt_tokens, answer.cached_tokens, answer.output_tokens) == (7, 4, 3)
+
+
+def test_a_server_with_parameters_of_its_own_gets_those(serve):
+    server = serve((422, '{"detail": "Extra inputs are not permitted: seed"}', {}))
+    spec = {"parameters": {"seed": None, "max_tokens": "max_completion_tokens"}, "extra": {"reasoning_effort": "low"}}
+    with pytest.raises(UserError, match=r"(?s)Extra inputs .*`parameters` renames or leaves out"):
+        answers(backend(server), [request()])
+    answers(backend(server, **spec), [request()])
+    sent = server.seen[1][1]
+    assert sent == {
+        "model": "small", "prompt": "prompt 0", "temperature": 0.7, "top_p": 0.9, "max_completion_tokens": 32,
+        "stop": ["\n\n"], "reasoning_effort": "low",
+    }  # fmt: skip
+    plain = {**MODEL, "engine": "endpoint", "endpoint": {"parameters": {"seed": "seed"}, "extra": {}}}
+    keys = {digest(serving_identity({**plain, "endpoint": {**plain["endpoint"], **part}}, "r")) for part in (
+        {}, {"parameters": spec["parameters"]}, {"extra": spec["extra"]})}  # fmt: skip
+    assert len(keys) == 3, "what a server is asked otherwise is another request"
+    assert serving_identity(plain, "r") == serving_identity({**plain, "endpoint": None}, "r")
 
 
 def test_all_requests_are_answered_with_no_more_at_once_than_allowed(serve):

@@ -25,11 +25,11 @@ def run(tmp_path, serve, monkeypatch):
     monkeypatch.setenv("TEACHER_KEY", KEY)
     (tmp_path / "prompts").symlink_to(ROOT / "prompts")
 
-    def start(*script, count):
+    def start(*script, count, **more):
         server = serve(*script)
         spec = {
             "url": server.url, "model": "big", "api": "chat", "key_env": "TEACHER_KEY", "concurrency": 1, "revision": "",
-            "timeout_seconds": 0.5,
+            "timeout_seconds": 0.5, **more,
         }  # fmt: skip
         made = Run(tmp_path, "answers", tasks(count))
         made.server = server
@@ -82,3 +82,9 @@ def test_a_key_that_expires_ends_the_run_and_what_was_answered_is_not_asked_agai
     assert KEY not in str(error.value) + caplog.text
     made = run(good, good, count=4)
     assert len(made.server.seen) == 2 and made.usage["reused"] == 2 and len(made.kept) == 4
+
+
+def test_a_row_says_only_of_the_sampling_what_the_server_was_asked_for(run):
+    made = run(says(f"It adds.\n\n{CODE}"), count=1, parameters={"temperature": None, "seed": None})
+    assert made.kept[0]["generated"]["sampling"] == {"top_p": 1.0, "max_tokens": 64}
+    assert made.server.seen[0][1].keys() == {"model", "messages", "top_p", "max_tokens"}

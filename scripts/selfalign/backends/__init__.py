@@ -135,8 +135,12 @@ def serving_identity(model: dict, revision: str) -> dict:
     says which version made it.
     """
     arguments = {key: value for key, value in model["engine_args"].items() if key not in SPEED_ONLY}
-    chat = {"api": "chat"} if (model.get("endpoint") or {}).get("api") == "chat" else {}
-    return {"engine": model["engine"], "revision": revision, "dtype": model["dtype"], "engine_args": arguments, **chat}
+    endpoint = model.get("endpoint") or {}
+    asked = {"api": "chat"} if endpoint.get("api") == "chat" else {}
+    names = {key: name for key, name in (endpoint.get("parameters") or {}).items() if name != key}
+    asked |= {"parameters": names} if names else {}
+    asked |= {"extra": endpoint["extra"]} if endpoint.get("extra") else {}
+    return {"engine": model["engine"], "revision": revision, "dtype": model["dtype"], "engine_args": arguments, **asked}
 
 
 def request_key(identity: dict, prompt: str, sampling: Sampling, sample: int) -> str:

@@ -48,6 +48,7 @@ class EndpointBackend:
         self._where = f"models.{model['name']}.endpoint"
         self._model, self._concurrency, self._pause = spec["model"], spec["concurrency"], pause
         self._chat = spec.get("api") == "chat"
+        self._names, self._extra = spec.get("parameters") or {}, spec.get("extra") or {}
         self._url = spec["url"].rstrip("/") + ("/chat/completions" if self._chat else "/completions")
         self._key = _key(spec["key_env"], self._where)
         self._client = httpx.Client(
@@ -82,14 +83,13 @@ class EndpointBackend:
     def _ask(self, request: Request) -> Completion:
         """One answer, after as many attempts as it takes; the last failure is raised."""
         sampling = request.sampling
+        wanted = {name: getattr(sampling, name) for name in ("temperature", "top_p", "max_tokens", "seed")}
         body = {
             "model": self._model,
             **self._question(request.prompt),
-            "temperature": sampling.temperature,
-            "top_p": sampling.top_p,
-            "max_tokens": sampling.max_tokens,
-            "seed": sampling.seed,
+            **{called: wanted[name] for name in wanted if (called := self._names.get(name, name))},
             **({"stop": list(sampling.stop)} if sampling.stop or not self._chat else {}),
+            **self._extra,
         }
         limited = troubled = 0
         while limited < RATE_LIMITED_ATTEMPTS and troubled < ATTEMPTS:
@@ -176,7 +176,11 @@ class EndpointBackend:
         raise UserError(
             f"the model server refused a request with status {response.status_code}: {text}",
             where=f"{self._where}, {self._url}",
-            fix=fixes.get(response.status_code, "check `url` (it ends in /v1, mostly) and `model` of that entry"),
+            fix=fixes.get(
+                response.status_code,
+                "check `url` (it ends in /v1, mostly) and `model` of that entry; `parameters` renames or leaves out what the "
+                "server does not take",
+            ),
         )
 
     def _clean(self, text: str) -> str:
