@@ -9,7 +9,8 @@ from generation import SAMPLING, prompts_folder, seeds, tasks
 from adopt import main as adopt
 from selfalign.backends import Completion
 from selfalign.config import resolve_config
-from selfalign.datasets.card import terms
+from selfalign.datasets.card import known_limits, metadata, terms
+from selfalign.datasets.census import Census
 from selfalign.errors import UserError
 from selfalign.fingerprint import code_fingerprint, stage_fingerprint
 from selfalign.io import read_json, read_jsonl, write_jsonl
@@ -303,6 +304,21 @@ def test_adopted_responses_are_those_of_the_tasks(tmp_path):
     (row,) = read_jsonl(tmp_path / "kept")
     assert row["text"] == CODE and row["generated"] == {"model": "m"} and row["task_id"] == "t"
     assert read_json(tmp_path / "counts")["kept"] == 1
+
+
+def test_a_card_says_whether_the_pairs_hold_text_of_their_sources():
+    own = {"seeds": "functions", "models": {"m": {}}}
+    people = {"seeds": "commits", "models": {}}
+    generated, found, both = (known_limits("unfiltered", origins) for origins in (
+        {"a": own}, {"b": people}, {"a": own, "b": people}))  # fmt: skip
+    assert "hold text of" not in generated and "Seeds themselves are not in the pairs, but" in generated
+    assert "The pairs hold text of the commits" in found and "Seeds themselves" not in found
+    assert "language model" not in found and "No response was run" in found
+    assert "The pairs of b hold text" in both and "not in the pairs of the others" in both
+    assert "agrees with tests that a language model wrote" in known_limits("passing", {"b": people})
+    card = metadata("d", Census(), {"b": people})
+    assert card.language_creators == ["found"] and "synthetic" not in card.tags
+    assert metadata("d", Census(), {"a": own, "b": people}).language_creators == ["machine-generated", "found"]
 
 
 def test_the_gravest_terms_come_first():

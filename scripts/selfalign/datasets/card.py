@@ -21,14 +21,8 @@ STAGE_NAMES = {
     "seeds": "seeds", "concepts": "concept lists", "unique_tasks": "unique tasks", "responses": "responses",
     "verdicts": "verdicts", "tests": "tests",
 }  # fmt: skip
-LIMITS = """\
-- Nobody has read all instructions, responses and tests; a language model wrote those of generated rows.
-- A response that passed agrees with tests that the same model wrote: both may share one misreading of the task.
-- Overlap with benchmarks was looked for only in those that the run was configured with, by shared runs of words, equal
-  short texts and equal functions; a reworded problem is not found.
-- Tests ran once, on one machine: a response that passes by luck counts as passed.
-- The licences are those of the code that the seeds were taken from. Seeds themselves are not in the pairs, but a
-  response may resemble code that the model was trained on."""
+COPIED = ("commits", "instructions")
+"""Kinds of seeds whose text itself is in the pairs."""
 
 
 def card_text(name: str, spec: dict, census: Census, counts: dict, models: list[dict], origins: dict) -> str:
@@ -42,7 +36,7 @@ def card_text(name: str, spec: dict, census: Census, counts: dict, models: list[
     """
     splits = census.splits
     sections = [
-        f"---\n{metadata(name, census).to_yaml()}\n---\n\n# {name}\n",
+        f"---\n{metadata(name, census, origins).to_yaml()}\n---\n\n# {name}\n",
         f"{terms(origins)} {licences(census)} {proof(spec['policy'], origins)}\n",
         f"{splits['train']:,} training pairs and {splits['held_out']:,} held-out pairs of instruction and response. "
         f"{' '.join(dict.fromkeys(origin['summary'] for origin in origins.values()))}\n",
@@ -59,7 +53,7 @@ def card_text(name: str, spec: dict, census: Census, counts: dict, models: list[
         table("Licences of the functions that the pairs descend from", ("licence", "pairs"), ordered(census.licences)),
         table("Where these functions are from", ("source", "pairs"), ordered(census.corpora)[:MOST_SOURCES]),
         generation(census, models),
-        f"## Known limits\n\n{LIMITS}\n",
+        known_limits(spec["policy"], origins),
     ]
     return "\n".join(sections)
 
@@ -68,21 +62,62 @@ MOST_SOURCES = 50
 RATE_COLUMNS = ("", "responses", "passed", "share", "pairs")
 
 
-def metadata(name: str, census: Census) -> DatasetCardData:
+def metadata(name: str, census: Census, origins: dict[str, dict]) -> DatasetCardData:
     """The hub's metadata; a licence that the hub has no name for is `other`."""
+    written = not origins or any(origin["models"] for origin in origins.values())
+    creators = ["machine-generated"] * written + ["found"] * bool(copied(origins))
     pairs = census.splits.total()
     files = [{"split": split, "path": f"{split}.parquet"} for split in ("train", "held_out") if census.splits[split]]
     return DatasetCardData(
         language=["en", "code"],
         license=sorted({HUB_LICENCES.get(licence.lower(), "other") for licence in census.licences}),
-        annotations_creators=["machine-generated"],
-        language_creators=["machine-generated"],
+        annotations_creators=creators,
+        language_creators=creators,
         size_categories=[next((label for limit, label in SIZES if pairs < limit), "1M<n<10M")],
         task_categories=["text-generation"],
-        tags=["code", "synthetic", "instruction-tuning", "selfcodealign"],
+        tags=["code", *["synthetic"] * written, "instruction-tuning", "selfcodealign"],
         pretty_name=name,
         configs=[{"config_name": "default", "data_files": files}],
     )
+
+
+def copied(origins: dict[str, dict]) -> list[str]:
+    """The generators whose pairs hold text of what they began with."""
+    return sorted(name for name, origin in origins.items() if origin["seeds"] in COPIED)
+
+
+def known_limits(policy: str, origins: dict[str, dict]) -> str:
+    """What nobody should take the data for."""
+    tested = (
+        "No response was run: nobody knows which of them work."
+        if policy == "unfiltered"
+        else "A response that passed agrees with tests that a language model wrote, the same one as a rule: both may share one "
+        "misreading of the task. They ran on one machine; some may pass by luck."
+    )
+    held, taken = copied(origins), [name for name, origin in origins.items() if origin["seeds"] not in COPIED]
+    whose = f" of {', '.join(map(cell, held))}" if taken else ""
+    lines = [
+        "Nobody has read all instructions, responses and tests."
+        + (
+            " A language model wrote those of generated rows."
+            if not origins or any(o["models"] for o in origins.values())
+            else ""
+        ),
+        tested,
+        "Overlap with benchmarks was looked for only in those that the run was configured with, by shared runs of words, equal "
+        "short texts and equal functions; a reworded problem is not found.",
+    ]
+    if held:
+        lines.append(
+            f"The pairs{whose} hold text of the commits or published instructions that they descend from: the licences are "
+            "theirs, and apply to it."
+        )
+    if taken or not origins:
+        lines.append(
+            "The licences are those of the code that the seeds were taken from. Seeds themselves are not in the pairs"
+            f"{' of the others' if held else ''}, but a response may resemble code that the model was trained on."
+        )
+    return "## Known limits\n\n" + "\n".join(f"- {line}" for line in lines) + "\n"
 
 
 def terms(origins: dict[str, dict]) -> str:
