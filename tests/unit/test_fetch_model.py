@@ -140,6 +140,16 @@ def test_an_incomplete_folder_is_no_model(source, tmp_path, damage, message):
     assert not (tmp_path / "tiny").exists()
 
 
+def test_a_key_that_is_not_set_is_told_before_any_job_needs_it(tmp_path, monkeypatch, caplog):
+    endpoint = {"url": "http://localhost:8000/v1", "model": "big", "revision": "", "key_env": "TEACHER_KEY"}
+    monkeypatch.setenv("TEACHER_KEY", "sk-1")
+    fetch("remote", spec(engine="endpoint", endpoint=endpoint), tmp_path / "remote")
+    assert "TEACHER_KEY" not in caplog.text
+    monkeypatch.delenv("TEACHER_KEY")
+    fetch("remote", spec(engine="endpoint", endpoint=endpoint), tmp_path / "remote")
+    assert "models.remote: the environment variable TEACHER_KEY is not set" in caplog.text
+
+
 def test_an_endpoint_s_model_is_a_manifest_without_its_key(tmp_path):
     endpoint = {"url": "http://localhost:8000/v1", "model": "big", "revision": "r1", "key_env": "SECRET"}
     fetch("remote", spec(engine="endpoint", endpoint=endpoint), tmp_path / "remote")

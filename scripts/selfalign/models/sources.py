@@ -1,6 +1,7 @@
 """From a config entry to a model folder: the sources in order, the first that works."""
 
 import logging
+import os
 import shutil
 from pathlib import Path
 
@@ -127,7 +128,16 @@ def _manifest(name: str, source: dict, staging: Path) -> dict:
 
 
 def _write_endpoint(name: str, endpoint: dict, folder: Path) -> dict:
-    """The manifest of a model that only its server has."""
+    """The manifest of a model that only its server has.
+
+    Long before the first job that asks it, this one says when there is no key; answers that are in the journal need none.
+    """
+    if (variable := endpoint.get("key_env")) and not os.environ.get(variable, "").strip():
+        logger.warning(
+            "models.%s: the environment variable %s is not set; jobs that have to ask this server will fail",
+            name,
+            variable,
+        )
     known = {key: endpoint.get(key) for key in ("url", "model", "revision")}
     manifest = {
         "name": name,
