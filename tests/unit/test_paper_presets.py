@@ -121,3 +121,18 @@ def test_the_page_prints_the_same_figures(table):
     (part,) = re.findall(rf"\nTable {number}, .*?(?=\nTable \d|\n## )", page, re.DOTALL)
     printed = set(re.findall(r"\d+\.\d\b", part))
     assert {f"{value}" for values in FIGURES[table].values() for value in values} <= printed
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_the_page_says_what_the_plan_says_and_no_job_outlasts_its_limit(tmp_path, table):
+    plan = Planner(study(table), CLUSTER, tmp_path, None).make()
+    assert [stage.owner for stage in plan.stages if stage.too_long] == []
+    page = (ROOT / "docs" / "paper.md").read_text(encoding="utf-8")
+    (row,) = re.findall(
+        rf"^\| `{table}\.yaml` \|[^|]*\| ([\d,]+) \| (\d+) \| (\d+) h \| ([\d.]+) TB \|$", page, re.MULTILINE
+    )
+    jobs, gpu_hours, hours, terabytes = (float(figure.replace(",", "")) for figure in row)
+    assert jobs == plan.jobs
+    assert gpu_hours == pytest.approx(plan.gpu_hours, abs=0.6)
+    assert hours == pytest.approx(plan.wall_seconds / 3600, abs=0.6)
+    assert terabytes == pytest.approx(plan.disk_bytes / 1e12, abs=0.06)
