@@ -57,7 +57,7 @@ def test_each_answer_says_what_made_it_also_when_the_server_is_changed_on_the_wa
         (200, None, {}),
     ]
     found = answers(backend(serve(*script), concurrency=1), (request(n) for n in range(4)))
-    versions = [answer.version for answer in found.values()]
+    versions = [found[str(n)].version for n in range(4)]  # whatever the order in which they came
     assert versions[:3] == ["fp_1", "fp_2", "small-2026-11-20 fp_2"]
     assert "Python" in versions[3], "without a fingerprint it is the server's own name"
 
@@ -279,6 +279,14 @@ def test_one_bad_request_ends_the_stream_and_leaves_no_thread_waiting(serve):
     with pytest.raises(UserError):
         answers(backend(server, concurrency=2), (request(n) for n in range(1000)))
     assert len(server.seen) < 20
+
+
+def test_what_a_server_answers_after_another_request_has_failed_is_kept(serve):
+    server, got = serve((404, "no", {})), []
+    with pytest.raises(UserError):
+        for asked, answer in backend(server, concurrency=8).generate(request(n) for n in range(1000)):
+            got.append((asked.key, answer.text))
+    assert len(got) == len(server.seen) - 1 > 0 and all(text == f"answer to prompt {key}" for key, text in got)
 
 
 # The fake.

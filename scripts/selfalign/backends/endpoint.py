@@ -60,7 +60,10 @@ class EndpointBackend:
         """What the server said of itself last, see :meth:`_version`."""
 
     def generate(self, requests: Iterable[Request]) -> Iterator[tuple[Request, Completion]]:
+        """Where a request fails for good, no other is begun, and what the server still answers is given before the error:
+        it is paid for."""
         source, exhausted = iter(requests), False
+        failure: BaseException | None = None
         running: dict[Future, Request] = {}
         pool = ThreadPoolExecutor(self._concurrency)
         try:
@@ -71,9 +74,18 @@ class EndpointBackend:
                         exhausted = True
                     else:
                         running[pool.submit(self._ask, request)] = request
-                if running:
-                    for done in wait(running, return_when=FIRST_COMPLETED).done:
-                        yield running.pop(done), done.result()
+                for done in wait(running, return_when=FIRST_COMPLETED).done if running else ():
+                    request = running.pop(done)
+                    if done.cancelled():
+                        continue
+                    if error := done.exception():
+                        failure, exhausted = failure or error, True
+                        for waiting in running:
+                            waiting.cancel()
+                    else:
+                        yield request, done.result()
+            if failure:
+                raise failure
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
