@@ -318,6 +318,28 @@ def test_a_run_without_evaluation_training_or_dataset_says_so(run, missing):
     assert "Nothing was evaluated" in outputs["summary"]
 
 
+def test_pass_at_k_base_tests_and_a_benchmarks_own_figures_are_on_the_page(run):
+    base_tests = {"pass_at_1": 0.5, "pass_at_k": {"1": 0.5}, "interval95": [0.25, 0.75], "correct": 8}
+    more = {
+        "pass_at_k": {"1": 0.3125, "10": 0.625}, "base": base_tests, "versions": {"scorer": "x"},
+        "parts": {"library": {"Pandas": {"pass_at_1": 0.25, "problems": 4}}}, "speed": {"dps_cpu_time": 61.25, "tolerance": 1.1},
+    }  # fmt: skip
+    for path, candidate in zip(run.inputs["scores"], ("tuned", "base"), strict=True):
+        write_json(path, result(candidate, 5, **(more if candidate == "tuned" else {})))
+    outputs = run.write()
+    assert json.loads(outputs["numbers"])["further"] == [
+        {
+            "benchmark": "humaneval", "candidate": "tuned",
+            "figures": [
+                ["pass@10", "62.5 %"], ["base tests alone, pass@1", "50.0 % (25.0 % to 75.0 %)"],
+                ["parts, library, Pandas", "pass at 1 0.250, problems 4"],
+                ["speed", "dps cpu time 61.250, tolerance 1.100"],
+            ],
+        }
+    ]  # fmt: skip
+    assert "dps cpu time 61.250" in Page(outputs["html"]).text
+
+
 def test_a_run_without_held_out_pairs_and_with_several_samples_a_problem(run):
     write_json(run.inputs["training"][0], {**TRAINING, "held_out_loss": None, "held_out_loss_before": None})
     for path, candidate in zip(run.inputs["scores"], ("tuned", "base"), strict=True):

@@ -42,6 +42,7 @@ def collect(config: dict, inputs: dict[str, list[str]], run: Path) -> dict:
     content = {
         "scores": results,
         "headlines": scores.headlines(results),
+        "further": scores.further(results),
         "published": published.published(results),
         "warnings": warnings(
             config, results, groups, trainings, usage, manifest.get("git", {}), costs.versions(of["usage"])

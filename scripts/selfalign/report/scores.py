@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Iterator
 
 from selfalign.comparison import judge
 from selfalign.io import read_json
@@ -17,7 +18,8 @@ FIRST = " (by the first answer to each)"
 
 def score_rows(score_files: list[str], bases: dict[str, str]) -> list[dict]:
     """Result files by benchmark, each checkpoint right after its base model, with `base` ("" for a model
-    that was not tuned here) and `is_base` (whether something was tuned from it) added; and to the comparisons with base
+    that was not tuned here) and `is_base` (whether something was tuned from it) added, what a file says of its base tests
+    alone as `base_tests`; and to the comparisons with base
     models what the number of them makes of each (:func:`selfalign.comparison.judge`).
 
     Args:
@@ -27,7 +29,11 @@ def score_rows(score_files: list[str], bases: dict[str, str]) -> list[dict]:
     judge([result["comparison"] for result in results if "comparison" in result])
     tuned_from = set(bases.values())
     rows = [
-        {**result, "base": bases.get(result["candidate"], ""), "is_base": result["candidate"] in tuned_from}
+        {
+            **{("base_tests" if key == "base" else key): value for key, value in result.items()},
+            "base": bases.get(result["candidate"], ""),
+            "is_base": result["candidate"] in tuned_from,
+        }
         for result in results
     ]
     return sorted(rows, key=lambda r: (r["benchmark"], r["base"] or r["candidate"], bool(r["base"]), r["candidate"]))
@@ -61,6 +67,42 @@ def headlines(scores: list[dict]) -> list[dict]:
             }
         )
     return found
+
+
+COMMON = frozenset(("pass_at_k", "base_tests", "verdicts", "versions", "comparison", "not_run", "reference_failed"))
+"""Maps that every result may have; any other one holds figures that its benchmark alone has."""
+
+
+def further(scores: list[dict]) -> list[dict]:
+    """What results hold beside pass@1: `benchmark`, `candidate`, `figures` [(name, value in words)]; only those with some."""
+    found = []
+    for row in scores:
+        figures = [(f"pass@{k}", percent(value)) for k, value in row.get("pass_at_k", {}).items() if k != "1"]
+        if base := row.get("base_tests"):
+            low, high = base["interval95"]
+            figures.append(
+                ("base tests alone, pass@1", f"{percent(base['pass_at_1'])} ({percent(low)} to {percent(high)})")
+            )
+        own = {key: value for key, value in row.items() if isinstance(value, dict) and key not in COMMON}
+        figures += [(name.replace("_", " "), value) for name, value in leaves(own)]
+        if figures:
+            found.append({"benchmark": row["benchmark"], "candidate": row["candidate"], "figures": figures})
+    return found
+
+
+def leaves(value: object, name: str = "") -> Iterator[tuple[str, str]]:
+    """The innermost maps of nested ones, each as one text, by the names on the way to it."""
+    if not isinstance(value, dict):
+        return
+    flat = {key: item for key, item in value.items() if not isinstance(item, dict)}
+    if flat:
+        yield name, ", ".join(f"{key.replace('_', ' ')} {short(item)}" for key, item in flat.items())
+    for key, item in value.items():
+        yield from leaves(item, f"{name}, {key}" if name else key)
+
+
+def short(value: object) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
 def change(row: dict) -> str:
