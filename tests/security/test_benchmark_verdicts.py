@@ -51,6 +51,40 @@ def small_limits(monkeypatch):
         monkeypatch.setattr(type(open_benchmark(kind)), "limits", SMALL)
 
 
+# --- HumanEval -------------------------------------------------------------------------------------------------------------
+
+
+def test_humaneval_runs_its_own_check(sandbox):
+    (problem,) = rows_of(
+        "humaneval",
+        [
+            {
+                "task_id": "HumanEval/3",
+                "prompt": 'def total(prices):\n    """Sum of the prices above zero."""\n',
+                "entry_point": "total",
+                "canonical_solution": "    return sum(price for price in prices if price > 0)\n",
+                "test": "def check(candidate):\n    assert candidate([1, -1, 2]) == 3\n    assert candidate([]) == 0\n",
+            }
+        ],
+    )
+    answers = {
+        problem["prompt"] + problem["canonical_solution"]: "passed",
+        problem["canonical_solution"]: "passed",
+        "def total(prices):\n    return sum(filter(lambda price: price > 0, prices))": "passed",
+        "    return sum(prices)": "assertion_failed",
+        "    return max(prices)": "assertion_failed",
+        "    return prices[0] and sum(price for price in prices if price > 0)": "error",
+        "    return sum(": "syntax_error",
+        "    raise SystemExit": "early_exit",
+        "    while True: pass": "timeout",
+        "    return Anything()\nclass Anything:\n    def __eq__(self, other): return True": "vacuous",
+        "import os\nos._exit(0)": "early_exit",
+        "def sum_up(prices):\n    return 3": "error",
+        "": "error",
+    }
+    assert dict(zip(answers, verdicts(sandbox, "humaneval", problem, list(answers)), strict=True)) == answers
+
+
 # --- EvoEval ---------------------------------------------------------------------------------------------------------------
 
 SHARES = {

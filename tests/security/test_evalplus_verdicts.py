@@ -70,6 +70,57 @@ def test_verdicts_on_a_problem_of_our_own(sandbox, own_programs, monkeypatch):
     assert reference.evalplus_verdicts(sandbox, own_programs, {"min_time_limit": 3.0}) == wanted
 
 
+MBPP = [
+    (
+        {
+            "task_id": "Mbpp/2", "entry_point": "similar_elements", "prompt": '"""What two tuples share."""\n',
+            "canonical_solution": "\ndef similar_elements(a, b):\n    return tuple(set(a) & set(b))\n",
+            "base_input": [[[1, 2, 3], [2, 3]]], "plus_input": [[[5, 6, 7, 8], [8, 7, 6]]],
+        },
+        {
+            "sorted(set(a) & set(b), reverse=True)": ("pass", "pass"),  # compared as sets
+            "tuple(set(a + (0,)) & set(b))": ("pass", "pass"),  # the file's lists have become tuples
+            "(3, 2)": ("pass", "fail"),
+            "a": ("fail", "fail"),
+            "None": ("fail", "fail"),
+        },
+    ),
+    (
+        {
+            "task_id": "Mbpp/900", "entry_point": "text_match_three", "prompt": '"""Does a text hold abbb?"""\n',
+            "canonical_solution": "\nimport re\ndef text_match_three(a):\n    return re.search('ab{3}', a)\n",
+            "base_input": [["xabbb"], ["ab"]], "plus_input": [["abbbb"], [""]],
+        },
+        {
+            "'abbb' in a": ("pass", "pass"),  # whether it found something counts, or its truth
+            "a or None if 'abbb' in a else None": ("pass", "pass"),
+            "'abbb' in a and a != 'abbbb'": ("pass", "fail"),
+            "a": ("fail", "fail"),
+        },
+    ),
+    (
+        {
+            "task_id": "Mbpp/901", "entry_point": "third", "prompt": '"""A third."""\n',
+            "canonical_solution": "\ndef third(a):\n    return a / 3\n", "base_input": [[1.0]], "plus_input": [[3000.0]],
+        },
+        {"a * (1 / 3 + 1e-12)": ("pass", "pass"), "a / 3 + 1e-3 * (a > 1)": ("pass", "fail"), "a // 3": ("fail", "fail")},
+    ),
+]  # fmt: skip
+"""Problems of our own in MBPP+'s format, for each of its ways to compare: result of an answer -> its verdicts."""
+
+
+def test_verdicts_on_each_way_in_which_mbpp_plus_compares(sandbox):
+    programs, wanted = [], []
+    for fields, results in MBPP:
+        text = json.dumps(records.evalplus(**fields)).encode()
+        (problem,) = parse_problems("b", {"kind": "mbpp-plus", "problems": 1}, text, "here")
+        head = "def {entry_point}(a, b=None):\n    return ".format(**fields)
+        programs += [reference.Case("mbpp-plus", problem, result, head + result) for result in results]
+        wanted += results.values()
+    assert reference.our_verdicts(sandbox, programs) == wanted
+    assert reference.evalplus_verdicts(sandbox, programs, reference.GENEROUS) == wanted
+
+
 def test_verdicts_on_published_problems_also_under_load(sandbox, published_programs):
     if not published_programs:
         return  # said loudly where the programs are looked for
