@@ -1,7 +1,9 @@
 """Second pass over a config that already fits the schema: rules that span several keys."""
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import PurePath
+from urllib.parse import urlsplit
 
 from selfalign import config_methods
 from selfalign.benchmarks import BENCHMARKS
@@ -100,6 +102,29 @@ def models_are_served(config: dict) -> Iterator[str]:
         model = config["models"].get(checkpoint["model"])
         if model and model["engine"] == "endpoint":
             yield f"checkpoints.{name}.model is {checkpoint['model']!r}, an endpoint: weights are wanted to train on"
+
+
+VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
+SECRET = re.compile(r"key|api[-_]?key|token|(?:access|auth)[-_]?token|authorization|password|secret", re.IGNORECASE)
+
+
+def no_key_is_in_the_config(config: dict) -> Iterator[str]:
+    """The config is in manifests, cards and reports. What is wrong is said without the value, which may be a key."""
+    belongs = "a key belongs in the environment variable that key_env names"
+    for name, model in config["models"].items():
+        endpoint = model["endpoint"]
+        if not endpoint:
+            continue
+        address = urlsplit(endpoint["url"])
+        if "@" in address.netloc or address.query or address.fragment:
+            yield f"models.{name}.endpoint.url holds more than an address (a name, a password, a query): {belongs}"
+        if endpoint["key_env"] is not None and not VARIABLE.fullmatch(endpoint["key_env"]):
+            yield (
+                f"models.{name}.endpoint.key_env is no name in capital letters, digits and _: the name of an environment "
+                "variable is wanted; the key itself belongs in no config"
+            )
+        for key in filter(SECRET.fullmatch, endpoint["extra"]):
+            yield f"models.{name}.endpoint.extra.{key} looks like a key: {belongs}"
 
 
 def windows_suffice(config: dict) -> Iterator[str]:
@@ -229,6 +254,7 @@ FIRST_RULES: tuple[Rule, ...] = (
 RULES: tuple[Rule, ...] = (
     *config_methods.RULES,
     models_are_served,
+    no_key_is_in_the_config,
     windows_suffice,
     sampling_makes_sense,
     enough_seeds,

@@ -165,6 +165,26 @@ def test_the_schema_is_closed_and_described_at_every_level():
     walk(load_schema(), "")
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "said"),
+    [
+        ({"url": "https://user:sk-secret@host/v1"}, r"endpoint\.url holds more than an address"),
+        ({"url": "https://host/v1?key=sk-secret"}, r"endpoint\.url holds more than an address"),
+        ({"key_env": "sk-secret"}, r"endpoint\.key_env is no name"),
+        ({"key_env": "AIzaSecret"}, r"endpoint\.key_env is no name"),
+        ({"extra": {"api_key": "sk-secret"}}, r"endpoint\.extra\.api_key looks like a key"),
+    ],
+)
+def test_a_key_in_the_config_is_refused_without_being_shown(config, endpoint, said):
+    entry = {"url": "https://host/v1", "model": "m", "key_env": "MY_KEY", "extra": {"prompt_cache_key": "a"}}
+    config["models"]["served"] = {"engine": "endpoint", "endpoint": entry}
+    resolve_config(config)
+    config["models"]["served"]["endpoint"] = {**entry, **endpoint}
+    with pytest.raises(UserError, match=said) as error:
+        resolve_config(config)
+    assert "ecret" not in str(error.value)
+
+
 def test_every_key_is_required_or_has_a_default():
     def walk(node, path):
         if isinstance(node, dict):
