@@ -346,7 +346,7 @@ def test_a_run_without_held_out_pairs_and_with_several_samples_a_problem(run):
         write_json(path, result(candidate, 5, samples=10))
     shown = " ".join(Page(run.write()["html"]).text.split())
     assert "1.125" not in shown and "31.2 %" in shown
-    assert "25.0 % → 31.2 %" in shown and "(by the first answer to each)" in shown
+    assert "25.0 % → 31.2 %" in shown and "(by the first answer of the first run to each)" in shown
 
 
 def test_every_step_of_a_short_training_has_one_tick():
@@ -358,8 +358,17 @@ def test_every_step_of_a_short_training_has_one_tick():
 def test_warnings_name_what_is_wrong_and_nothing_else():
     full = result("tuned", 5, of=16)
     full["comparison"] |= {"interval95": [0.01, 0.2], "p_value": 0.01}
-    judge([full["comparison"]])
-    clean = {"config": CONFIG, "scores": [full], "groups": [], "trainings": {}, "usage": [], "git": {}, "mixed": []}
+    against = scores.against_bases([{**full, "base": "base", "arm": "tuned"}])
+    clean = {
+        "config": CONFIG,
+        "scores": [full],
+        "against": against,
+        "groups": [],
+        "trainings": {},
+        "usage": [],
+        "git": {},
+        "mixed": [],
+    }
     assert warnings.warnings(**clean) == []
     fake = {"models": {"base": {"engine": "fake"}}, "datasets": {"all": {"policy": "random"}}}
     group = {
@@ -431,6 +440,31 @@ def test_a_checkpoint_stands_right_after_its_base(tmp_path):
     files = [str(tmp_path / name) for name in ("tuned", "zebra", "base", "a-first")]
     rows = scores.score_rows(files, {"tuned": "base", "a-first": "zebra"})
     assert [row["candidate"] for row in rows] == ["base", "tuned", "zebra", "a-first"]
+
+
+def test_repeats_of_an_arm_are_compared_with_the_base_model_together():
+    alone = {"gained": 0, "lost": 0, "difference": 0.0, "interval95": [-0.1, 0.1], "p_value": 1.0}
+
+    def run(name, solved):
+        row = {**result(name, solved), "base": "base", "arm": name.split("-repeat-")[0], "comparison": {**alone}}
+        return {**row, "base": "", "comparison": None} if name == "base" else row
+
+    solved = {"base": 2, "tuned": 2, "tuned-repeat-2": 16, "tuned-repeat-3": 16, "other": 2}
+    rows = [run(name, number) for name, number in solved.items()]
+    tuned, other = scores.against_bases(rows)
+    # 14 of 16 problems are gained in two runs of three: 2 flips of the signs of 14 in 2^14 do as much, times two arms.
+    assert tuned["comparison"]["difference"] == pytest.approx(14 * 2 / 3 / 16)
+    assert tuned["comparison"]["p_holm"] == pytest.approx(2 * 2 / 2**14) and tuned["comparison"]["real"]
+    assert other["comparison"] is rows[-1]["comparison"] and other["comparison"]["p_holm"] == 1
+    first, second = scores.headlines([tuned, other])
+    assert (first["candidate"], first["verdict"]) == ("tuned (3 runs)", "better")
+    assert (first["before"], first["score"]) == ("12.5 %", "70.8 %")
+    assert (second["candidate"], second["verdict"]) == ("other", "unclear")
+    assert [scores.change(row) for row in rows[1:]] == ["+0.0 points, p = 1.00"] * 3 + [
+        "+0.0 points, corrected p = 1.00"
+    ]
+    assert warnings.about_differences([tuned, other])[0].startswith("other on humaneval: ")
+    assert len(warnings.about_differences([tuned, other])) == 1
 
 
 def test_the_funnel_keeps_generators_apart_and_sums_shards(tmp_path):

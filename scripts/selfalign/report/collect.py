@@ -5,6 +5,7 @@ from pathlib import Path
 
 import yaml
 
+from selfalign.candidates import arm_of
 from selfalign.io import read_json
 from selfalign.report import arms, compare, costs, funnel, pairs, problems, published, rates, rejects, scores, tasks
 from selfalign.report.packing import chunks, pack
@@ -31,7 +32,8 @@ def collect(config: dict, inputs: dict[str, list[str]], run: Path) -> dict:
     """
     of = {kind: list(inputs.get(kind, [])) for kind in KINDS}
     bases = {name: checkpoint["model"] for name, checkpoint in config["checkpoints"].items()}
-    results = scores.score_rows(of["scores"], bases)
+    results = scores.score_rows(of["scores"], bases, {name: arm_of(config, name) for name in bases})
+    against = scores.against_bases(results)
     groups = funnel.funnels(of["counts"])
     jobs = costs.job_rows(run / "benchmarks")
     usage = costs.usage_rows(of["usage"], {row["rule"]: row["memory_mb"] for row in jobs})
@@ -41,11 +43,11 @@ def collect(config: dict, inputs: dict[str, list[str]], run: Path) -> dict:
     passed = rates.pass_rates(properties, of["verdicts"])
     content = {
         "scores": results,
-        "headlines": scores.headlines(results),
+        "headlines": scores.headlines(against),
         "further": scores.further(results),
         "published": published.published(results),
         "warnings": warnings(
-            config, results, groups, trainings, usage, manifest.get("git", {}), costs.versions(of["usage"])
+            config, results, against, groups, trainings, usage, manifest.get("git", {}), costs.versions(of["usage"])
         ),
         "funnels": groups,
         "contamination": funnel.contamination(groups),

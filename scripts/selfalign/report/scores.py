@@ -2,9 +2,10 @@
 
 import csv
 import io
+from collections import defaultdict
 from collections.abc import Iterator
 
-from selfalign.comparison import judge
+from selfalign.comparison import compare, judge
 from selfalign.io import read_json
 from selfalign.report.text import percent, points
 
@@ -13,39 +14,60 @@ CSV_COLUMNS = (
     "difference", "difference_low", "difference_high", "p_value", "p_holm",
 )  # fmt: skip
 
-FIRST = " (by the first answer to each)"
+FIRST = " (by the first answer of the first run to each)"
 
 
-def score_rows(score_files: list[str], bases: dict[str, str]) -> list[dict]:
-    """Result files by benchmark, each checkpoint right after its base model, with `base` ("" for a model
-    that was not tuned here) and `is_base` (whether something was tuned from it) added, what a file says of its base tests
-    alone as `base_tests`; and to the comparisons with base
-    models what the number of them makes of each (:func:`selfalign.comparison.judge`).
+def score_rows(score_files: list[str], bases: dict[str, str], arms: dict[str, str] | None = None) -> list[dict]:
+    """Result files by benchmark, each checkpoint right after its base model, with `base` ("" for a model that was not tuned
+    here), `is_base` (whether something was tuned from it) and `arm` added, and `base` of the file as `base_tests`.
 
     Args:
         bases: checkpoint -> model that it was tuned from.
+        arms: checkpoint -> the one that it repeats; the others are their own.
     """
     results = [read_json(path) for path in score_files]
-    judge([result["comparison"] for result in results if "comparison" in result])
     tuned_from = set(bases.values())
     rows = [
         {
             **{("base_tests" if key == "base" else key): value for key, value in result.items()},
             "base": bases.get(result["candidate"], ""),
             "is_base": result["candidate"] in tuned_from,
+            "arm": (arms or {}).get(result["candidate"], result["candidate"]),
         }
         for result in results
     ]
     return sorted(rows, key=lambda r: (r["benchmark"], r["base"] or r["candidate"], bool(r["base"]), r["candidate"]))
 
 
-def headlines(scores: list[dict]) -> list[dict]:
-    """What each checkpoint's evaluation says: `candidate`, `benchmark`, `verdict` (a word for colour) and `text`."""
-    found = []
+def against_bases(scores: list[dict]) -> list[dict]:
+    """Each arm, its repeats together, beside its base model on each benchmark: `arm`, `runs` (rows of :func:`score_rows`), and
+    their `comparison`, corrected for the number of these.
+
+    Where an arm is one run, it is that run's own comparison, so that the row says what the correction makes of it too.
+    """
+    rows = {(row["benchmark"], row["candidate"]): row for row in scores}
+    groups: dict[tuple[str, str], list[dict]] = defaultdict(list)
     for row in scores:
-        comparison = row.get("comparison")
-        if not row["base"] or not comparison:
-            continue
+        if row["base"] and row.get("comparison"):
+            groups[row["benchmark"], row["arm"]].append(row)
+    found = []
+    for (benchmark, arm), runs in groups.items():
+        single = len(runs) == 1
+        comparison = runs[0]["comparison"] if single else compare([rows[benchmark, runs[0]["base"]]], runs)
+        found.append({"arm": arm, "runs": runs, "comparison": comparison})
+    judge([entry["comparison"] for entry in found])
+    return found
+
+
+def headlines(against: list[dict]) -> list[dict]:
+    """What each arm's evaluation says: `candidate`, `benchmark`, `verdict` (a word for colour) and `text`.
+
+    Args:
+        against: see :func:`against_bases`.
+    """
+    found = []
+    for entry in against:
+        runs, comparison = entry["runs"], entry["comparison"]
         low, high = comparison["interval95"]
         verdict = "unclear" if not comparison["real"] else "better" if low > 0 else "worse"
         meaning = {
@@ -53,17 +75,19 @@ def headlines(scores: list[dict]) -> list[dict]:
             "worse": "Worse than its base model",
             "unclear": "No difference from its base model is shown",
         }[verdict]
+        score = sum(row["pass_at_1"] for row in runs) / len(runs)
+        first = FIRST if len(runs) > 1 or runs[0].get("samples", 1) > 1 else ""
         found.append(
             {
-                "candidate": row["candidate"],
-                "benchmark": row["benchmark"],
+                "candidate": f"{entry['arm']} ({len(runs)} runs)" if len(runs) > 1 else entry["arm"],
+                "benchmark": runs[0]["benchmark"],
                 "verdict": verdict,
-                "score": percent(row["pass_at_1"]),
-                "before": percent(row["pass_at_1"] - comparison["difference"]),
+                "score": percent(score),
+                "before": percent(score - comparison["difference"]),
                 "text": f"{meaning}: {points(comparison['difference'])} points, 95 % interval {points(low)} to {points(high)}; "
-                f"problems gained: {comparison['gained']}, lost: {comparison['lost']}{FIRST if row.get('samples', 1) > 1 else ''}",
-                "problems": problems(row),
-                "limited": row["problems"] < row["of"],
+                f"problems gained: {comparison['gained']}, lost: {comparison['lost']}{first}",
+                "problems": problems(runs[0]),
+                "limited": runs[0]["problems"] < runs[0]["of"],
             }
         )
     return found
@@ -107,8 +131,10 @@ def short(value: object) -> str:
 
 def change(row: dict) -> str:
     """What tuning changed, for a table's cell; nothing where there is nothing to compare with."""
-    comparison = row.get("comparison")
-    return f"{points(comparison['difference'])} points, corrected p = {comparison['p_holm']:.2f}" if comparison else ""
+    if not (comparison := row.get("comparison")):
+        return ""
+    corrected, p = "p_holm" in comparison, comparison.get("p_holm", comparison["p_value"])
+    return f"{points(comparison['difference'])} points, {'corrected ' * corrected}p = {p:.2f}"
 
 
 def problems(row: dict) -> str:

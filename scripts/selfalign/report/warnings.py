@@ -11,6 +11,7 @@ MANY_TOO_LONG = 0.1
 def warnings(
     config: dict,
     scores: list[dict],
+    against: list[dict],
     groups: list[dict],
     trainings: dict,
     usage: list[dict],
@@ -19,7 +20,7 @@ def warnings(
 ) -> list[str]:
     """Sentences, the gravest first."""
     return [
-        *fake(config), *about_scores(scores), *about_training(config, trainings), *about_sizes(config, groups),
+        *fake(config), *about_scores(scores), *about_differences(against), *about_training(config, trainings), *about_sizes(config, groups),
         *about_rows(groups), *about_versions(mixed), *about_reuse(usage), *about_code(git),
     ]  # fmt: skip
 
@@ -41,12 +42,6 @@ def about_scores(scores: list[dict]) -> list[str]:
             "compared with published ones."
         )
     for row in scores:
-        comparison = row.get("comparison")
-        if comparison and not comparison["real"]:
-            found.append(
-                f"{row['candidate']} on {row['benchmark']}: the difference from its base model is no larger than chance makes "
-                "differences, so this run does not show that tuning changed the score."
-            )
         answers = row["problems"] * row.get("samples", 1)
         if row.get("truncated", 0) > MANY_TRUNCATED * answers:
             found.append(
@@ -54,6 +49,15 @@ def about_scores(scores: list[dict]) -> list[str]:
                 "limit; a higher max_tokens may give another score."
             )
     return found
+
+
+def about_differences(against: list[dict]) -> list[str]:
+    return [
+        f"{entry['arm']} on {entry['runs'][0]['benchmark']}: the difference from its base model is no larger than chance makes "
+        "differences, so this run does not show that tuning changed the score."
+        for entry in against
+        if not entry["comparison"]["real"]
+    ]
 
 
 def about_training(config: dict, trainings: dict) -> list[str]:
