@@ -1,7 +1,7 @@
 """Words that the report uses, explained once: its last section, and the hints on the heads of tables."""
 
 WORDS = {
-    "pass@1": "The share of problems whose answer, the first and only one drawn, passes all of the benchmark's tests.",
+    "pass@1": "The share of problems whose answer passes all of the benchmark's tests; with several answers to a problem, or several runs, the mean.",
     "95 % interval": "Where the true share would lie in 95 of 100 repetitions with other problems of the same kind. Wide intervals mean few problems.",
     "gained, lost": "Problems that only the fine-tuned model solved, and problems that only the model before it solved, by the first answer to each.",
     "p": "How often a difference as large as this one would come about if tuning did nothing (an exact test that flips the sign of each problem's difference; where a problem has one answer, McNemar's exact test on the gained and lost problems). Corrected: for how many differences were looked at (Holm).",

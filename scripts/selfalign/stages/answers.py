@@ -34,7 +34,7 @@ def taken(task: str, settings: dict) -> bool:
 
 
 def split_answer(answer: str) -> tuple[str, str] | Rejected:
-    """Text for the student and solution of an answer without tests: the last Python block, and what stands before it."""
+    """Text for the student and solution of an answer without tests: its longest Python block, and what stands before that."""
     answer = without_boilerplate(answer).strip("\n")
     blocks = code_blocks(answer)
     closed = [block for block in blocks if block.closed and block.python and block.code.strip()]
