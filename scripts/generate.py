@@ -28,7 +28,7 @@ from selfalign.progress import say_reuse
 from selfalign.rows import digest
 from selfalign.stage import StageWriter, funnel
 from selfalign.stages import Prompt, Stage, open_stage
-from selfalign.stages.parsing import Rejected
+from selfalign.stages.parsing import Rejected, without_thoughts
 from selfalign.usage import Progress, Usage, differ
 
 logger = logging.getLogger("selfalign.generate")
@@ -222,7 +222,7 @@ def write_rows(job: Job, results: dict[str, dict], model_name: str, out: StageWr
     for index, request, prompt in job.requests():
         row, result = job.rows[index], results[request.key]
         fields = {key: value for key, value in result.items() if key != "engine_version"}
-        completion = Completion(**fields)
+        completion = Completion(**{**fields, "text": without_thoughts(fields["text"])})
         sampling = {key: value for key, value in asdict(request.sampling).items() if key not in unsaid}
         generated = {
             "model": model_name,

@@ -11,7 +11,14 @@ from selfalign.backends import Completion
 from selfalign.io import dumps
 from selfalign.reasons import REASONS
 from selfalign.stages import open_stage
-from selfalign.stages.parsing import Rejected, invalid_unicode, refusal, similarity, without_boilerplate
+from selfalign.stages.parsing import (
+    Rejected,
+    invalid_unicode,
+    refusal,
+    similarity,
+    without_boilerplate,
+    without_thoughts,
+)
 
 PIECES = [
     "```python\n",
@@ -147,3 +154,21 @@ def test_similarity_is_symmetric_and_one_for_the_same(one, other):
     assert similarity(one, one) == 1.0
     assert similarity(one, other) == similarity(other, one)
     assert 0.0 <= similarity(one, other) <= 1.0
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("<think>\nHm, `</b>`.\n</think>\n\nIt adds.", "It adds."),
+        ("\n<thinking>a</thinking> It adds.", "It adds."),
+        ("The template has opened it.\n</think>\nIt adds.", "It adds."),
+        (
+            "It drops <think>a</think> from a text.\n\n    </think>\n",
+            "It drops <think>a</think> from a text.\n\n    </think>\n",
+        ),
+        ("text.split('</think>')", "text.split('</think>')"),
+        ("<think>\ncut off", "<think>\ncut off"),
+    ],
+)
+def test_what_a_model_thought_before_its_answer_is_no_part_of_it(text, answer):
+    assert without_thoughts(text) == answer

@@ -51,7 +51,7 @@ def test_whatever_a_teacher_says_becomes_a_row_or_a_reason(run, caplog):
         says(None, refusal="I will not."),
         says("Half of it", finish="content_filter"),
         ("sleep", "", {}),
-        says(f"It adds.\n\n{CODE}", fingerprint="fp_2"),
+        says(f"<think>\nA loop?\n{CODE.replace('sum', 'max')}\n# sorry\n</think>\n\nIt adds.\n\n{CODE}", fingerprint="fp_2"),
         says("```python\ndef total(prices):", finish="length"),
         says("You could use a loop."),
         says(None, finish="content_filter"),

@@ -80,6 +80,19 @@ def refusal(text: str) -> str:
     return text.strip()[:80] if match and FENCE not in text else ""
 
 
+THOUGHTS = re.compile(
+    r"\A\s*<(think|thinking)>.*?</\1>\s*|"
+    # Where the template opens the tag, the answer begins inside it.
+    r"\A(?:(?!<think).)*?^[ \t]*</think(?:ing)?>[ \t]*$\s*",
+    re.DOTALL | re.MULTILINE,
+)
+
+
+def without_thoughts(text: str) -> str:
+    """An answer without what a reasoning model thought before it, where its server leaves that in the text."""
+    return THOUGHTS.sub("", text, count=1) if "</think" in text else text
+
+
 def without_boilerplate(text: str) -> str:
     """An answer without the pleasantries that chat models begin and end with ("Sure! Here is …", "Let me know if …"), as long
     as more is left."""
