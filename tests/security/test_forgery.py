@@ -74,6 +74,19 @@ CHANGES = {
         "import sys, types\nsys.modules['unittest'] = types.SimpleNamespace(TestCase=object)\ndef f(n):\n    return 99\n",
         "assert f(1) is not None\n" + UNITTEST.format("self.assertEqual(f(1), 2)"),
     ),
+    "a builtin, put back by the tests": (
+        "import builtins\nusual, builtins.all = builtins.all, lambda values: True\ndef f(n):\n    return 99\n",
+        "import builtins\nbuiltins.all = usual\nassert all([f(1) is not None])\n",
+    ),
+    "a builtin, in the tests' time": (
+        "import builtins\ndef f(n):\n    vars(builtins).update(all=lambda values: True)\n    return 99\n",
+        "assert all([f(1) == 2]) or True\n",
+    ),
+    "a method, through its class's namespace": (
+        "import gc, unittest\ngc.get_referents(vars(unittest.TestSuite))[0]['_handleClassSetUp'] = lambda *a: None\n"
+        "def f(n):\n    return 99\n",
+        "assert f(1) is not None\n",
+    ),
     "assertions of mocks": (
         "from unittest import mock\nmock.NonCallableMock.assert_called_once_with = lambda *a, **k: None\n"
         "def f(n):\n    return 99\n",
@@ -141,10 +154,15 @@ def test_honest_comparisons_and_patches_pass(sandbox):
             "def f(n):\n    return n + 1\n",
             UNITTEST.format("self.assertDictEqual({1: f(1)}, {1: 2})") + "unittest.TestLoader.sortTestMethodsUsing = None\n",
         ),
+        (
+            "import builtins, netrc, unittest\nbuiltins._ = str.upper\nbuiltins.print = lambda *a: None\nunittest.mine = 1\n"
+            "def f(n):\n    return _(n)\n",
+            "import builtins, colorsys\nbuiltins.input = lambda: 'a'\nassert f(input()) == 'A'\n",
+        ),
     ]  # fmt: skip
     results = sandbox.run(programs)
     assert [result.verdict for result in results] == ["passed"] * len(programs), results
-    assert results[-1].checks_run == 2, "assertions that an assertion makes count once"
+    assert results[-2].checks_run == 2, "assertions that an assertion makes count once"
 
 
 def test_the_tests_are_in_no_file(sandbox):

@@ -1,18 +1,22 @@
 """Parts of what runs in the container, on texts of our own: counting, variants, proof, filter."""
 
 import ast
+import builtins
 import contextlib
+import ctypes
 import functools
+import gc
 import inspect
 import itertools
 import os
 import struct
 import sys
 import types
+import unittest
 
 import pytest
 
-from selfalign.sandbox.payload import checks, proof, seccomp, trials, variants
+from selfalign.sandbox.payload import checks, proof, seccomp, tampering, trials, variants
 
 SOLUTION = '''
 def f(x, low=0):
@@ -243,3 +247,44 @@ def test_the_filter_answers_as_its_table_says(own):
     others = simulate(code, seccomp.KILL, (5, 9)), simulate(code, seccomp.TGKILL, (5, 5, 9))
     assert all((answer == seccomp.ALLOW) == (own is None) for answer in others)
     assert simulate(code, seccomp.KILL, (77, 9)) == seccomp.ALLOW
+
+
+def test_what_checks_are_made_of_is_compared_whenever_its_place_has_changed(monkeypatch):
+    changed = tampering.snapshot()
+    assert changed() == ""
+    for name in ("_", "print", "a_name_of_mine"):  # which no check rests on
+        monkeypatch.setattr(builtins, name, 1, raising=False)
+        assert changed() == ""
+    monkeypatch.setitem(sys.modules, "a_module_of_mine", types)
+    assert changed() == ""
+    places = [
+        (builtins, "all", "builtins.all"),
+        (unittest.TestSuite, "run", "unittest.TestSuite.run"),
+        (os, "fork", "os.fork"),
+    ]
+    for place, name, said in places:
+        with monkeypatch.context() as patch:
+            patch.setattr(place, name, lambda *arguments: None)
+            assert changed() == said
+        assert changed() == ""
+    with monkeypatch.context() as patch:
+        patch.setitem(gc.get_referents(vars(unittest.TestSuite))[0], "run", None)
+        assert changed() == "unittest.TestSuite.run"
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "unittest", types)
+        assert changed() == "the module unittest"
+    assert changed() == ""
+
+
+def test_a_view_of_a_version_can_only_be_read():
+    space = {"a": 1}
+    view = proof.version_view(space)
+    before = view[0]
+    assert view[0] == before and view.readonly
+    space["a"] = 2
+    assert view[0] != before
+    with pytest.raises(TypeError):
+        view[0] = before
+    with pytest.raises(TypeError):
+        struct.pack_into("Q", view, 0, before)
+    assert not any(isinstance(thing, ctypes.Structure | ctypes.Array) for thing in gc.get_referents(view))
