@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable
 from sys import _getframe
 
-from . import equality, failures, written
+from . import equality, failures
 from .instrument import ENTERED, EQUAL, FAILED, HELPERS, RUN, SEEN, instrument
 
 SUSPICIOUS = re.compile(r"__eq__|__ne__|\bANY\b")
@@ -74,14 +74,11 @@ def _wrapping(run: Callable, failed: Callable) -> Callable[[Callable], Callable]
 
 
 def compile_tests(tree: ast.Module, counter: Counter, suspicious: bool = False) -> types.CodeType:
-    """The tests' code with counters in it; the tree is changed in place, and knows its tests as `places`.
-
-    They are looked for here, once, since a program's process has to copy all of the tree that it looks at.
+    """The tests' code with counters in it; the tree is changed in place.
 
     Args:
         suspicious: look at what every call gives, see :data:`SUSPICIOUS`.
     """
-    tree.places = tuple(written.places(tree.body))
     instrument(tree, suspicious)
     return plant(compile_quietly(tree, "tests.py"), counter.planted() | HELPERS)
 

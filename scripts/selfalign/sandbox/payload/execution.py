@@ -5,26 +5,22 @@ asked for, so are a stub, mutants and a solution that tells its lines: all its p
 What is said here are facts; what they mean is decided on the host.
 """
 
-import _signal
-import ast
+import _socket
 import contextlib
-import json
 import os
 import select
 import shutil
 import signal
-import socket
+import sys
 import time
 import types
 
-from . import benchmark_jobs, checks, harness, isolation, seccomp, trials, variants
+from . import benchmark_jobs, checks, claims, harness, isolation, seccomp, trials, variants, walls, written
 from .process_tree import descendants, is_alone, living, own_id_in_proc, tree_usage
 
 POLL_SECONDS = 0.05
 MAX_CLAIM = 64 * 1024
 TAIL_BYTES = 8 * 1024
-MAX_DESCRIPTOR = 4096
-CLAIM_DESCRIPTOR = 3
 GRACE_SECONDS = 0.5
 """For helpers of the standard library to end by themselves after the program."""
 TRIAL_CPU_SECONDS = 0.5
@@ -50,20 +46,22 @@ class Execution:
             self.worker.board.compiled = True
             job = benchmark_jobs.JOBS[self.request["kind"]]
             score = lambda counters, told: job(self.request, counters, told)  # noqa: E731
-            return self._run({"solution": None, "tests": None, "tree": None, "score": score, "seen": ""})
+            return self._run(harness.Prepared(score=score))
         solution, tests = self.request["solution"], self.request["tests"]
         tell = bool(self.request.get("lines"))
         try:
             code, lines = (
                 trials.tell_lines(solution) if tell else (checks.compile_quietly(solution, "solution.py"), set())
             )
-            tests_code, tree = trials.as_deep_as_text(tests, "tests.py", lambda: self._compiled_tests(tests))
+            tests_code, outline = trials.as_deep_as_text(tests, "tests.py", lambda: self._compiled_tests(tests))
         except trials.UNCOMPILABLE as error:
             self.worker.board.compiled = True
-            return nothing_ran({"state": "raised", "phase": "compile", **harness.describe(error)})
+            return nothing_ran({"state": "raised", "phase": "compile", **claims.describe(error)})
         self.worker.board.compiled = True
         seen = variants.SEEN if lines else ""
-        whole = {"solution": code, "tests": tests_code, "tree": tree, "score": None, "seen": seen}
+        whole = harness.Prepared(
+            code, tests_code, outline, solution, tests, self.request.get("module", "__main__"), seen
+        )
         facts = self._run(whole)
         if lines:
             said = (facts["report"] or {}).get("seen")
@@ -73,27 +71,32 @@ class Execution:
             facts["trials"] = self._try(wanted, whole, facts["cpu_seconds"])
         return facts
 
-    def _compiled_tests(self, text: str) -> tuple[types.CodeType, ast.Module]:
+    def _compiled_tests(self, text: str) -> tuple[types.CodeType, written.Outline]:
         tree = checks.parse(text, "tests.py")
         suspicious = bool(checks.SUSPICIOUS.search(self.request["solution"]))
-        return checks.compile_tests(tree, self.worker.harness.counter, suspicious), tree
+        outline = written.outline(tree)
+        code = checks.compile_tests(tree, self.worker.harness.counter, suspicious)
+        outline.forget_bodies()
+        return code, outline
 
-    def _try(self, wanted: dict, whole: dict, seconds: float) -> dict:
+    def _try(self, wanted: dict, whole: harness.Prepared, seconds: float) -> dict:
         """What the tests make of a stub and of mutants."""
         usual = self.limits
         self.limits = {**usual, "cpu_seconds": min(usual["cpu_seconds"], max(TRIAL_CPU_SECONDS, 5 * seconds))}
-        found = trials.tried(wanted, self.request["solution"], lambda code: self._outcome({**whole, "solution": code}))
+        found = trials.tried(
+            wanted, self.request["solution"], lambda code: self._outcome(whole._replace(solution=code))
+        )
         self.limits = usual
         return found
 
-    def _outcome(self, variant: dict) -> bool | None:
+    def _outcome(self, variant: harness.Prepared) -> bool | None:
         """Whether the tests pass with a variant; None if it raised before them."""
         facts = self._run(variant)
         return None if (facts["report"] or {}).get("phase") == "solution" else held(facts)
 
     # --- one process --------------------------------------------------------------------------------------------------
 
-    def _run(self, prepared: dict) -> dict:
+    def _run(self, prepared: harness.Prepared) -> dict:
         """Runs a program in a process of its own, to the end of the last of its processes."""
         self.killed: str | None = None
         self.forbidden = ""
@@ -106,9 +109,11 @@ class Execution:
         self.fault = ""
         self.left_behind = False
         pipes = {name: os.pipe() for name in self.seen}
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        # Not of the module `socket`, whose enums cost more pages than the rest of this.
+        ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
         started = time.monotonic()
         folder = self._shared_folder()
+        self.worker.walls.prepare(self.limits)
         self.child = self._fork()
         if self.child == 0:
             self._become_program(prepared, {name: write for name, (_, write) in pipes.items()}, theirs, folder)
@@ -150,72 +155,27 @@ class Execution:
         os.mkdir(folder, 0o700)
         return folder
 
-    def _become_program(self, prepared: dict, pipes: dict[str, int], channel: socket.socket, folder: str) -> None:
+    def _become_program(
+        self, prepared: harness.Prepared, pipes: dict[str, int], channel: _socket.socket, folder: str
+    ) -> None:
         """In the child: puts up the walls, then hands over to the harness. Does not return."""
-        claim = pipes["claim"]
         try:
-            signal.set_wakeup_fd(-1)
-            _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)  # not its wrapper: enums touch, so copy, a hundred pages
-            os.setsid()
-            if self.layers.namespaces:
-                isolation.unshare(isolation.OF_A_PROGRAM & ~isolation.CLONE_NEWPID)
-                isolation.own_temporary_folders(int(self.limits["disk_mb"]))
-                (isolation.own_proc if self.layers.proc else isolation.hide_proc)()
-            if folder:
-                os.environ["HOME"] = os.environ["TMPDIR"] = folder
-            os.chdir(folder or "/tmp")
-            os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
-            os.dup2(pipes["stdout"], 1)
-            os.dup2(pipes["stderr"], 2)
-            kept = os.dup(channel.detach())
-            if kept <= CLAIM_DESCRIPTOR:
-                raise OSError("no descriptor above the usual ones is free")
-            os.dup2(claim, CLAIM_DESCRIPTOR, inheritable=False)
-            claim = CLAIM_DESCRIPTOR
-            os.closerange(CLAIM_DESCRIPTOR + 1, kept)
-            os.closerange(kept + 1, MAX_DESCRIPTOR)
-            channel = socket.socket(fileno=kept)
-            isolation.set_limits(self.limits, self.worker.base[0], self._tasks())
-            isolation.drop_capabilities()
-            self._filter(channel)
-            channel.close()
+            self.worker.walls.put_up(folder, pipes, channel)
         except BaseException as error:
             channel.send(b"e" + repr(error).encode("utf-8", "replace")[:500])
             os._exit(1)
-        texts = {} if self.request.get("kind") else {part: self.request[part] for part in ("solution", "tests")}
-        module = self.request.get("module", "__main__")
-        harness.become(self.worker.harness, {**prepared, "texts": texts, "module": module}, claim)
+        harness.become(self.worker.harness, prepared, folder or "/tmp", walls.CLAIM_DESCRIPTOR)
 
-    def _filter(self, channel: socket.socket) -> None:
-        """Puts up the filter of system calls and hands its listener to the parent."""
-        if not self.layers.seccomp:
-            channel.send(b"n")
-            return
-        code = self.worker.filter if self.layers.namespaces else seccomp.build(self.layers.action, os.getpid())
-        listener = seccomp.install(code, self.layers.seccomp == "notify")
-        if listener < 0:
-            channel.send(b"n")
-        else:
-            socket.send_fds(channel, [b"l"], [listener])
-            os.close(listener)
-
-    def _listener(self, channel: socket.socket) -> int:
+    def _listener(self, channel: _socket.socket) -> int:
         """The descriptor at which forbidden calls of the program are announced, or -1.
 
         What went wrong with the walls comes this way too, which is closed before the program begins.
         """
-        with channel:
-            said, descriptors, _, _ = socket.recv_fds(channel, 1024, 1)
+        said, rights, _, _ = channel.recvmsg(1024, _socket.CMSG_LEN(4))
+        channel.close()
         if said[:1] not in (b"l", b"n"):
             self.fault = "the walls around a program could not be put up: " + said[1:].decode("utf-8", "replace")
-        return descriptors[0] if descriptors else -1
-
-    def _tasks(self) -> int:
-        """Tasks that the kernel may count: the program's, the worker and its waiting parent, or all of the user's."""
-        own = int(self.limits["processes"])
-        if self.layers.limit_own_tasks:
-            return own + 2
-        return self.worker.settings["user_tasks"] + (own + 2) * self.worker.settings["workers"]
+        return int.from_bytes(rights[0][2], sys.byteorder) if rights else -1
 
     # --- watching -----------------------------------------------------------------------------------------------------
 
@@ -256,22 +216,13 @@ class Execution:
         if name == "claim":
             self.seen[name] = (self.seen[name] + data)[: MAX_CLAIM + 1]
             if b"\n" in data or len(self.seen[name]) > MAX_CLAIM:
-                self._verify(self._claim().get("state"))
+                self._verify(claims.read(self.seen["claim"]).get("state"))
             return bool(data)
         self.seen[name] = (self.seen[name] + data)[-TAIL_BYTES:] if name == "stderr" else b""
         self.output_bytes += len(data)
         if self.output_bytes > self.limits["output_kb"] * 1024:
             self.killed = self.killed or "output"
         return bool(data)
-
-    def _claim(self) -> dict:
-        """What was claimed: one line, which the harness writes; anything else on the pipe is the program's."""
-        try:
-            (line,) = self.seen["claim"].splitlines()
-            claim = json.loads(line)
-            return claim if isinstance(claim, dict) and isinstance(claim.get("state"), str) else {}
-        except (ValueError, RecursionError):
-            return {}
 
     def _verify(self, state: object) -> None:
         """Looks into the program's memory: has its harness come to the end that was claimed, and what was counted?"""
@@ -364,7 +315,7 @@ class Execution:
             "forbidden": self.forbidden,
             "exit": code if code >= 0 else None,
             "signal": -code if code < 0 else None,
-            "report": self._claim() or None,
+            "report": claims.read(self.seen["claim"]) or None,
             "claimed": self.claimed,
             "proved": self.proved,
             "counts": self.counts,

@@ -60,9 +60,20 @@ def watch(fail: Callable, error: Callable, state: Callable[[], object]) -> None:
         sys.modules["pytest"].main = lambda *arguments, **options: sys.modules["pytest"].ExitCode.OK
 
 
+class _WithoutTrace:
+    """`sys` for `doctest`, which puts the trace function back that it found: no program may set one."""
+
+    def __getattr__(self, name: str):
+        return (lambda function: None) if name == "settrace" else getattr(sys, name)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        setattr(sys, name, value)
+
+
 def _watch_doctest(fail: Callable) -> None:
     import doctest
 
+    doctest.sys = _WithoutTrace()
     for name in ("report_failure", "report_unexpected_exception"):
         original = getattr(doctest.DocTestRunner, name)
 

@@ -22,13 +22,14 @@ import types
 from collections.abc import Iterable
 
 _WORD = struct.Struct("=Q")
-_AT_ONCE = 1024
-"""Places that the kernel reads in one call (IOV_MAX)."""
-_NEAR = 2048
-"""Bytes between two words that are read with them; less than a page, so that there is memory at all of them."""
+_AT_ONCE = 500
+"""Words in one call, which takes 1,024 places (IOV_MAX): those of the words and of what is between them."""
+_NEAR = 1024
+"""Up to so many bytes between two words are read with them: they lie in one page, or in two that follow each other."""
 _FOR_READING = 0x100
 """PyBUF_READ."""
-_libc = ctypes.CDLL(None, use_errno=True)
+_read = ctypes.CDLL(None, use_errno=True).process_vm_readv
+_NO_FLAGS = ctypes.c_ulong(0)
 
 
 class ProofError(Exception):
@@ -44,50 +45,47 @@ class _Span(ctypes.Structure):
 
 
 class _Words:
-    """Words of eight bytes at fixed addresses, in whichever process.
+    """Words of eight bytes at fixed addresses, in whichever process, in the order of their addresses.
 
     The kernel takes a third of a microsecond for each place that it is asked for, whatever its size: words that lie near
-    each other are read as one, with what is between them.
+    each other are asked for as one, with what is between them, which is thrown away.
     """
 
-    def __init__(self, addresses: list[int]):
-        spans: list[list[int]] = []
-        form, order = "=", {}
-        for address in sorted(set(addresses)):
-            gap = address - sum(spans[-1]) if spans else _NEAR
-            if gap < _NEAR:
-                spans[-1][1] += gap + 8
-                form += f"{gap}x"
-            else:
-                spans.append([address, 8])
-            form += "Q"
-            order[address] = len(order)
-        self._form = struct.Struct(form)
-        self._order = [order[address] for address in addresses]
-        self._buffer = ctypes.create_string_buffer(self._form.size)
-        self._parts, done = [], ctypes.addressof(self._buffer)
-        for first in range(0, len(spans), _AT_ONCE):
-            places = spans[first : first + _AT_ONCE]
-            local = _Span(done, sum(size for _, size in places))
-            self._parts.append((local, (_Span * len(places))(*(_Span(*place) for place in places)), len(places)))
-            done += local.size
+    def __init__(self, addresses: Iterable[int]):
+        self.addresses = sorted(set(addresses))
+        self._buffer = ctypes.create_string_buffer(8 * len(self.addresses))
+        self._waste = ctypes.create_string_buffer(_NEAR)
+        self._parts = [self._part(first) for first in range(0, len(self.addresses), _AT_ONCE)]
 
-    def of(self, process: int) -> tuple[int, ...]:
+    def _part(self, first: int) -> tuple:
+        """Arguments for the kernel: where to put it, how many places that is, from where, how many, and bytes in all."""
+        there: list[list[int]] = []
+        here: list[tuple[int, int]] = []
+        for number, address in enumerate(self.addresses[first : first + _AT_ONCE], first):
+            gap = address - sum(there[-1]) if there else _NEAR
+            if gap < _NEAR:
+                there[-1][1] += gap + 8
+                here.append((ctypes.addressof(self._waste), gap))
+            else:
+                there.append([address, 8])
+            here.append((ctypes.addressof(self._buffer) + 8 * number, 8))
+        return *_spans(here), *_spans(there), sum(size for _, size in here)
+
+    def of(self, process: int) -> bytes:
         """The words in a process.
 
         Raises:
             OSError: the process has gone, or this one may not look into it.
         """
-        unsigned = ctypes.c_ulong
-        for local, remote, count in self._parts:
-            size = _libc.process_vm_readv(
-                ctypes.c_int(process), ctypes.byref(local), unsigned(1), remote, unsigned(count), unsigned(0)
-            )
-            if size != local.size:
+        for *places, size in self._parts:
+            if _read(process, *places, _NO_FLAGS) != size:
                 number = ctypes.get_errno()
                 raise OSError(number, f"process_vm_readv: {os.strerror(number)}")
-        words = self._form.unpack(self._buffer.raw)
-        return tuple(map(words.__getitem__, self._order))
+        return self._buffer.raw
+
+
+def _spans(places: list) -> tuple[ctypes.Array, ctypes.c_ulong]:
+    return (_Span * len(places))(*(_Span(*place) for place in places)), ctypes.c_ulong(len(places))
 
 
 def _yields(code) -> list[int]:
@@ -218,17 +216,21 @@ class Witness:
         if sys.version_info >= (3, 13):
             raise ProofError("since Python 3.13 a program can write the local names of the harness's frames")
         self.counters = counters
-        slot = _count_slot()
-        own = [id(generator) + _position_slot(), *(id(counter) + slot for counter in counters.values())]
-        self._words = _Words([*own, *dict.fromkeys(guarded)])
-        self._own = len(own)
+        slot, position = _count_slot(), id(generator) + _position_slot()
+        own = [position, *(id(counter) + slot for counter in counters.values())]
+        self._own, self._others = _Words(own), _Words(guarded)
+        self._order = [self._own.addresses.index(address) for address in own]
+        self._form = struct.Struct(f"={len(self._own.addresses)}Q")
         yields = _yields(generator.gi_code)
-        start, *_ = self._words.of(os.getpid())
+        start, *_ = self._words(os.getpid())
         self._last = start + yields[-1] - yields[0]
-        self._guarded = self._words.of(os.getpid())[self._own :]
+        self._guarded = self._others.of(os.getpid())
+
+    def _words(self, process: int) -> tuple[int, ...]:
+        return tuple(map(self._form.unpack(self._own.of(process)).__getitem__, self._order))
 
     def look(self, process: int) -> tuple[bool, bool, dict[str, int]]:
         """Whether the process's harness has come to its last yield, whether nobody has changed it, and its counters."""
-        position, *values = words = self._words.of(process)
-        counts = dict(zip(self.counters, values[: self._own - 1], strict=True))
-        return position == self._last, words[self._own :] == self._guarded, counts
+        position, *values = self._words(process)
+        counts = dict(zip(self.counters, values, strict=True))
+        return position == self._last, self._others.of(process) == self._guarded, counts

@@ -22,22 +22,22 @@ class NotRun(Exception):
     """Tests of the text could not be run."""
 
 
-def run_uncalled(namespace: dict, tree: ast.Module, entered: set[str]) -> None:
+def run_uncalled(namespace: dict, outline: written.Outline, entered: set[str]) -> None:
     """Calls, in pytest's manner, the tests that the text defines and that nothing has called.
 
     Functions `test*`, methods `test*` of classes `Test*` (inherited, and in classes inside them, too), and methods of
     `unittest.TestCase`.
 
     Args:
-        tree: with its `places`, see `checks.compile_tests`.
+        outline: of the tests.
 
     Raises:
         NotRun: some did not run: they want a fixture that is not to be had, are generators, or are hidden by others.
         ChildFailed: a check failed in a process that the program forked.
     """
-    if tree.places or any(name.startswith("test") for name in namespace):
+    if outline.places or any(name.startswith("test") for name in namespace):
         runner = _Runner(namespace, entered)
-        tests = runner.run(tree.places, written.mentions_skip(written.marks_for_all(tree.body)))
+        tests = runner.run(outline.places, outline.may_skip)
         left = [test for test in tests if test.key in runner.refused or not runner.is_settled(test, entered)]
         if left:
             reasons = [f"{test.name} {runner.refused.get(test.key, 'never began')}" for test in left[:_SHOWN]]

@@ -132,14 +132,22 @@ def build(action: int, own_process: int | None = None) -> bytes:
     return b"".join(code)
 
 
-class _Program(ctypes.Structure):
+class Ready(ctypes.Structure):
+    """A filter as the kernel takes it."""
+
     _fields_ = [("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p)]
 
 
-_libc = ctypes.CDLL(None, use_errno=True)
+_syscall = ctypes.CDLL(None, use_errno=True).syscall
+_INSTALL = (ctypes.c_long(_SYS_SECCOMP), ctypes.c_ulong(_MODE_FILTER))
+_FLAGS = (ctypes.c_ulong(0), ctypes.c_ulong(_NEW_LISTENER))
 
 
-def install(code: bytes, listen: bool) -> int:
+def ready(code: bytes) -> Ready:
+    return Ready(len(code) // 8, code)
+
+
+def install(program: Ready, listen: bool) -> int:
     """Puts the filter up for this process and all that it starts; nothing can take it away.
 
     Args:
@@ -148,9 +156,7 @@ def install(code: bytes, listen: bool) -> int:
     Returns:
         That descriptor, or -1.
     """
-    program = _Program(len(code) // 8, code)
-    flags = ctypes.c_ulong(_NEW_LISTENER if listen else 0)
-    result = _libc.syscall(ctypes.c_long(_SYS_SECCOMP), ctypes.c_ulong(_MODE_FILTER), flags, ctypes.byref(program))
+    result = _syscall(*_INSTALL, _FLAGS[listen], ctypes.byref(program))
     if result < 0:
         number = ctypes.get_errno()
         raise OSError(number, f"seccomp: {os.strerror(number)}")

@@ -13,7 +13,7 @@ import signal
 import socket
 import time
 
-from . import execution, frames, harness, isolation, proof, seccomp
+from . import execution, frames, harness, isolation, proof, seccomp, walls
 
 MAX_DESCRIPTOR = 4096
 
@@ -95,7 +95,9 @@ def _start_one_too_many() -> None:
 
 def _find_filter(layers: Layers) -> None:
     for kind, action in (("notify", seccomp.NOTIFY), ("kill", seccomp.KILL_PROCESS)):
-        reason = _try(lambda action=action, kind=kind: seccomp.install(seccomp.build(action), kind == "notify"))
+        reason = _try(
+            lambda action=action, kind=kind: seccomp.install(seccomp.ready(seccomp.build(action)), kind == "notify")
+        )
         if not reason:
             layers.seccomp = kind
             return
@@ -158,8 +160,8 @@ class Worker:
         harness, witness: prepared once; see `harness.py` and `proof.py`.
         wakeup: readable when a child has ended.
         own_pids: the worker's process namespace, to return to after a fork.
-        filter: of system calls, the same for all programs that have namespaces of their own.
         base: bytes of address space and in memory before any program.
+        walls: around each program, see `walls.py`.
     """
 
     def __init__(self, settings: dict, board: Board, layers: Layers):
@@ -173,10 +175,10 @@ class Worker:
             end.setblocking(False)
         signal.set_wakeup_fd(self._wake.fileno())
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        self.filter = seccomp.build(layers.action)
         self.harness = harness.Harness()
-        self.witness = proof.Witness(self.harness.generator, self.harness.counters, self.harness.guarded())
+        self.witness = proof.Witness(self.harness.generator, self.harness.counters, self.harness.guarded)
         self.base = isolation.memory_now()
+        self.walls = walls.Walls(settings, layers, self.base[0])
 
 
 def _shift_clock(seconds: float) -> None:

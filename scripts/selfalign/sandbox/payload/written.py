@@ -20,6 +20,32 @@ class Written(NamedTuple):
     skippable: bool
 
 
+class Outline(NamedTuple):
+    """What is kept of the tests' syntax once they are compiled: for a fork, what is not there costs nothing.
+
+    Attributes:
+        places: see :func:`places`.
+        may_skip: whether the text says something of all its tests that can skip them.
+    """
+
+    places: tuple[tuple[ast.stmt, bool], ...]
+    may_skip: bool
+
+    def forget_bodies(self) -> None:
+        """Keeps of functions what stands around their bodies; done when the text is compiled."""
+        left: list[ast.AST] = [node for node, _ in self.places]
+        for node in left:  # it grows meanwhile
+            if isinstance(node, FUNCTIONS):
+                node.body = []
+            elif isinstance(node, ast.ClassDef):
+                left += node.body
+
+
+def outline(tree: ast.Module) -> Outline:
+    """To be made before `instrument`, which moves statements."""
+    return Outline(tuple(places(tree.body)), mentions_skip(marks_for_all(tree.body)))
+
+
 def places(body: list[ast.stmt]) -> Iterator[tuple[ast.stmt, bool]]:
     """Functions `test*` and classes that a module defines, and whether it does so in any case (not in `if`, `try` ...)."""
     blocks = [body]
