@@ -35,8 +35,10 @@ def _imports(path: Path) -> frozenset[Path]:
     for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names = [node.module] + [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            around = path.parents[node.level - 1].relative_to(SCRIPTS).parts if node.level else ()
+            module = ".".join([*around, *([node.module] if node.module else [])])
+            names = [module] + [f"{module}.{alias.name}" for alias in node.names]
         else:
             continue
         found.update(file for name in names if name.split(".")[0] == PACKAGE and (file := _module_file(name)))

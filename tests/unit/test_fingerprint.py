@@ -47,3 +47,9 @@ def test_comments_layout_and_unreached_code_do_not_count(scripts):
 def test_every_script_of_the_workflow_can_be_fingerprinted(root):
     for script in (root / "scripts").glob("*.py"):
         assert len(fingerprint.code_fingerprint(script.name)) == fingerprint.LENGTH
+
+
+@pytest.mark.parametrize("script", ["validate.py", "score.py"])
+def test_all_that_runs_in_the_sandbox_is_reached(script, root):
+    payload = set((root / "scripts" / "selfalign" / "sandbox" / "payload").glob("*.py"))
+    assert payload <= set(fingerprint.source_files(script))

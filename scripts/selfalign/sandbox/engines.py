@@ -12,32 +12,10 @@ from functools import cache
 from pathlib import Path
 
 from selfalign.errors import UserError
-from selfalign.sandbox.payload import (
-    benchmark_jobs,
-    checks,
-    equality,
-    evalperf_job,
-    evalplus_job,
-    execution,
-    frames,
-    harness,
-    isolation,
-    process_tree,
-    proof,
-    pytest_style,
-    seccomp,
-    server,
-    tampering,
-    variants,
-    worker,
-)
+from selfalign.sandbox.payload import server
 
-PAYLOAD = Path(__file__).resolve().parent / "payload"
-PAYLOAD_MODULES = (
-    benchmark_jobs, checks, equality, evalperf_job, evalplus_job, execution, frames, harness, isolation, process_tree, proof, pytest_style, seccomp,
-    server, tampering, variants, worker,
-)  # fmt: skip
-"""Named here so that a change to what runs inside the container changes the fingerprint of scripts that use it."""
+PAYLOAD = Path(server.__file__).resolve().parent
+"""What runs inside the container. Scripts import it all through the server, so that a change of it changes their fingerprint."""
 
 UNPRIVILEGED = 65534
 SESSION_MB = 64

@@ -1,8 +1,13 @@
 """What runs inside the container: standard library only, bound read-only, never with a right that it does not need.
 
-`server` starts workers and passes messages, `worker` gives every program its own process and watches over it with
-`process_tree`, `isolation` speaks to the kernel, `harness` runs the program, `checks` counts its checks,
-`evalplus_job` scores completions with EvalPlus. `frames` is the form of the messages, on the host too.
+`server` starts workers and passes messages, whose form is in `frames`, on the host too. A `worker` answers requests: an
+`execution` compiles a program and its variants (`trials`, `variants`), a `watched_process` runs one and watches over it with
+`process_tree`; `walls` put up what is around it, with `isolation` and `seccomp`, which speak to the kernel.
+
+In the program's process the `harness` runs it in the `interpreter` that was made ready, under an audit `hook`, to its `ending`,
+and writes `claims`. `checks` counts what is checked (`instrument`, `statements`, `equality`, `failures`), `pytest_style` calls
+what only a runner would call (`written`, `fixtures`, `marks`), `tampering` and `proof` tell who has changed any of that.
+`benchmark_jobs` scores completions as a benchmark does (`evalplus_job`, `evalperf_job`).
 """
 
 import builtins

@@ -39,23 +39,21 @@ def snapshot() -> Callable[[], str]:
         A function that gives the first name that is not what it was, or an empty string. It looks up only names of those
         namespaces whose version has moved: who looks up an object changes its count of references, and with it copies its page.
     """
+    spaces, names = zip(*_places(), strict=True)
     # Tuples of what cannot change: a program that finds them can do nothing to them.
-    places = tuple((proof.version_view(space), _version(space), names) for space, names in _places())
+    views = tuple([proof.version_view(space) for space in spaces])
+    versions = tuple([view[0] for view in views])
 
     def changed() -> str:
-        for view, version, names in places:
-            if view[0] == version:
+        for place, view in enumerate(views):
+            if view[0] == versions[place]:
                 continue
-            for get, name, value, what in names:
+            for get, name, value, what in names[place]:
                 if get(name) is not value:
                     return what
         return ""
 
     return changed
-
-
-def _version(space: dict) -> int:
-    return proof.version_view(space)[0]
 
 
 def _places() -> Iterator[tuple[dict, tuple]]:
