@@ -112,6 +112,21 @@ def test_builtins_of_a_program_are_not_those_of_the_harness(sandbox):
     assert not any(result.passed for result in results), results
 
 
+def test_what_failed_in_a_forked_process_cannot_be_taken_back(sandbox):
+    solution = (
+        "import os\nHERE = os.getpid()\ndef f(n):\n    if os.getpid() == HERE:\n        for function in (os.fork, os._exit):\n"
+        "            places = [cell.cell_contents for cell in function.__closure__] + list(function.__globals__.values())\n"
+        "            for place in places:\n                if isinstance(place, list):\n                    place.clear()\n"
+        "    return 99\n"
+    )
+    told = "import os\nif not os.fork():\n    assert f(1) == {}\n    os._exit(0)\nos.wait()\nassert f(1) == 99\n"
+    wrong, right = sandbox.run([(solution, told.format(2)), (solution, told.format(99))])
+    assert (wrong.verdict, "forked" in wrong.reason, right.verdict) == ("assertion_failed", True, "passed"), (
+        wrong,
+        right,
+    )
+
+
 ALWAYS = EQUAL.format("return True")
 HOLLOW = {
     "a member": (ALWAYS, "assert f(1) in [1, 2, 3]"),

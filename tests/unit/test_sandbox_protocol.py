@@ -29,7 +29,7 @@ def facts(**changes) -> dict:
         "claimed": True,
         "proved": True,
     }
-    base |= {"counts": COUNTS, "left_behind": False, "output_bytes": 0, "stderr_tail": ""}
+    base |= {"counts": COUNTS, "left_behind": False, "fork_failed": False, "output_bytes": 0, "stderr_tail": ""}
     return {**base, "cpu_seconds": 0.1, "peak_memory_mb": 20.0, **changes}
 
 
@@ -60,6 +60,7 @@ def raised(name: str, *bases: str, phase: str = "tests", message: str = "m", err
         (counted(blocked=1), "forbidden"),
         (counted(hollow=1), "vacuous"),
         ({"left_behind": True}, "forbidden"),
+        ({"fork_failed": True}, "assertion_failed"),
         (unproved(REPORT), "early_exit"),
         (unproved(None), "early_exit"),
         (unproved(None, exit=3), "early_exit"),

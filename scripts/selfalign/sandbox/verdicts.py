@@ -175,6 +175,8 @@ def _ended(facts: dict, report: dict) -> tuple[str, str]:
         return "forbidden", "left a process behind"
     if counts["failed"]:
         return "assertion_failed", f"{counts['failed']} of {counts['run']} checks failed"
+    if facts["fork_failed"]:
+        return "assertion_failed", "a check failed in a process that the program forked"
     if counts["test_failures"]:
         return "assertion_failed", f"{counts['test_failures']} unittest tests failed"
     if counts["test_errors"]:

@@ -91,7 +91,7 @@ def held(facts: dict) -> bool:
     return (
         facts["proved"]
         and not facts["killed"]
-        and not facts["left_behind"]
+        and not (facts["left_behind"] or facts["fork_failed"])
         and counts["run"] > 0
         and not any(counts[name] for name in faults)
     )
@@ -100,5 +100,5 @@ def held(facts: dict) -> bool:
 def nothing_ran(report: dict) -> dict:
     return {
         "fault": "", "killed": None, "forbidden": "", "exit": 1, "signal": None, "report": report, "claimed": True, "proved": False, "counts": {},
-        "left_behind": False, "output_bytes": 0, "stderr_tail": "", "cpu_seconds": 0.0, "peak_memory_mb": 0.0,
+        "left_behind": False, "fork_failed": False, "output_bytes": 0, "stderr_tail": "", "cpu_seconds": 0.0, "peak_memory_mb": 0.0,
     }  # fmt: skip

@@ -2,17 +2,12 @@
 
 import contextlib
 import functools
-import mmap
 import os
 import sys
 import unittest
 from collections.abc import Callable
 
-_children: list[mmap.mmap] = []
-
-
-class ChildFailed(AssertionError):
-    """A check failed in a process that the program forked."""
+from . import claims
 
 
 def is_skip(error: BaseException) -> bool:
@@ -98,32 +93,24 @@ def _watch_skips(error: Callable) -> None:
 
 
 def _watch_forks(state: Callable[[], object]) -> None:
-    """A process shares a byte with each of its forks, which sets it if a check failed there."""
-    fork, leave = os.fork, os._exit
+    """A process that a program forked tells the worker, as it ends, if a check failed in it: what it has said cannot be
+    taken back, neither by it nor by another."""
+    fork, leave, write = os.fork, os._exit, os.write
     own: list = []
 
     @functools.wraps(fork)
     def watched() -> int:
-        page, before = mmap.mmap(-1, 1), state()
+        before = state()
         process = fork()
-        if process:
-            _children.append(page)
-        else:
-            _children.clear()
-            own[:] = [(page, before)]
+        if not process:
+            own[:] = [before]
         return process
 
     @functools.wraps(leave)
     def watched_leave(status) -> None:
-        for page, before in own:
-            if state() != before or any(child[0] for child in _children):
-                with contextlib.suppress(BaseException):
-                    page[0] = 1
+        if own and state() != own[0]:
+            with contextlib.suppress(BaseException):
+                write(claims.DESCRIPTOR, claims.FORK_FAILED)
         leave(status)
 
     os.fork, os._exit = watched, watched_leave
-
-
-def raise_for_children() -> None:
-    if any(page[0] for page in _children):
-        raise ChildFailed("a check failed in a process that the program forked")

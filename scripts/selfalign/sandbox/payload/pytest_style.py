@@ -33,7 +33,6 @@ def run_uncalled(namespace: dict, outline: written.Outline, entered: set[str]) -
 
     Raises:
         NotRun: some did not run: they want a fixture that is not to be had, are generators, or are hidden by others.
-        ChildFailed: a check failed in a process that the program forked.
     """
     if outline.places or any(name.startswith("test") for name in namespace):
         runner = _Runner(namespace, entered)
@@ -43,7 +42,6 @@ def run_uncalled(namespace: dict, outline: written.Outline, entered: set[str]) -
             reasons = [f"{test.name} {runner.refused.get(test.key, 'never began')}" for test in left[:_SHOWN]]
             more = " ..." if len(left) > _SHOWN else ""
             raise NotRun(f"{len(left)} of {len(tests)} tests could not be run: {', '.join(reasons)}{more}")
-    failures.raise_for_children()
 
 
 def _call(function: Callable | None, argument: object) -> None:

@@ -9,10 +9,9 @@ import os
 import resource
 import sys
 
-from . import isolation, seccomp
+from . import claims, isolation, seccomp
 
 MAX_DESCRIPTOR = 4096
-CLAIM_DESCRIPTOR = 3
 
 
 class Walls:
@@ -70,10 +69,10 @@ class Walls:
         os.dup2(pipes["stdout"], 1)
         os.dup2(pipes["stderr"], 2)
         kept = channel.fileno()
-        if kept <= CLAIM_DESCRIPTOR:
+        if kept <= claims.DESCRIPTOR:
             raise OSError("no descriptor above the usual ones is free")
-        os.dup2(pipes["claim"], CLAIM_DESCRIPTOR, inheritable=False)
-        os.closerange(CLAIM_DESCRIPTOR + 1, kept)
+        os.dup2(pipes["claim"], claims.DESCRIPTOR, inheritable=False)
+        os.closerange(claims.DESCRIPTOR + 1, kept)
         os.closerange(kept + 1, MAX_DESCRIPTOR)
         for kind, value in self._limits:
             resource.setrlimit(kind, value)

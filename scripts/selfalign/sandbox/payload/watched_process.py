@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 
-from . import claims, harness, isolation, seccomp, walls
+from . import claims, harness, isolation, seccomp
 from .process_tree import descendants, is_alone, living, own_id_in_proc, tree_usage
 
 POLL_SECONDS = 0.05
@@ -41,7 +41,7 @@ class WatchedProcess:
         self.seen = {"stdout": b"", "stderr": b"", "claim": b""}
         self.proved, self.counts, self.claimed = False, {}, False
         self.fault = ""
-        self.left_behind = False
+        self.left_behind = self.fork_failed = False
 
     def run(self, prepared: harness.Prepared) -> dict:
         """Runs a program to the end of the last of its processes; what can be known about it from outside, and its claim."""
@@ -101,7 +101,7 @@ class WatchedProcess:
         except BaseException as error:
             channel.send(b"e" + repr(error).encode("utf-8", "replace")[:500])
             os._exit(1)
-        harness.become(self.worker.harness, prepared, folder or "/tmp", walls.CLAIM_DESCRIPTOR)
+        harness.become(self.worker.harness, prepared, folder or "/tmp", claims.DESCRIPTOR)
 
     def _listener(self, channel: _socket.socket) -> int:
         """The descriptor at which forbidden calls of the program are announced, or -1.
@@ -152,8 +152,10 @@ class WatchedProcess:
             return False
         if name == "claim":
             self.seen[name] = (self.seen[name] + data)[: MAX_CLAIM + 1]
-            if b"\n" in data or len(self.seen[name]) > MAX_CLAIM:
-                self._verify(claims.read(self.seen["claim"]).get("state"))
+            claimed, failed = claims.split(data)
+            self.fork_failed |= failed
+            if b"\n" in claimed or len(self.seen[name]) > MAX_CLAIM:
+                self._verify(claims.read(self.seen[name]).get("state"))
             return bool(data)
         self.seen[name] = (self.seen[name] + data)[-TAIL_BYTES:] if name == "stderr" else b""
         self.output_bytes += len(data)
@@ -257,6 +259,7 @@ class WatchedProcess:
             "proved": self.proved,
             "counts": self.counts,
             "left_behind": self.left_behind,
+            "fork_failed": self.fork_failed,
             "output_bytes": self.output_bytes,
             "stderr_tail": self.seen["stderr"].decode("utf-8", "replace"),
             "cpu_seconds": round(cpu, 4),
