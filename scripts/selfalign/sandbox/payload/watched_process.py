@@ -51,6 +51,7 @@ class WatchedProcess:
         started = time.monotonic()
         folder = self._shared_folder()
         self.worker.walls.prepare(self.limits)
+        self._forget_wakeups()  # those of the program before, which is gone; after the fork it would cost copies
         self.child = self._fork()
         if self.child == 0:
             self._become_program(prepared, {name: write for name, (_, write) in pipes.items()}, theirs, folder)
@@ -202,9 +203,7 @@ class WatchedProcess:
 
     def _reap(self) -> None:
         """Collects processes that have ended, the program's orphans among them."""
-        with contextlib.suppress(BlockingIOError):
-            while self.worker.wakeup.recv(4096):
-                pass
+        self._forget_wakeups()
         while True:
             try:
                 process, status, usage = os.wait4(-1, os.WNOHANG)
@@ -213,6 +212,11 @@ class WatchedProcess:
             if process == 0:
                 return
             self._ended(process, status, usage)
+
+    def _forget_wakeups(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while self.worker.wakeup.recv(4096):
+                pass
 
     def _ended(self, process: int, status: int, usage) -> None:
         if process == self.child:
