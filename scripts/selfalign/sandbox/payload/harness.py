@@ -115,6 +115,7 @@ class Prepared(NamedTuple):
         outline: of the tests.
         module: the name that the program runs under.
         seen: what stands in the solution's code for a function that takes the lines which were reached; or "".
+        terse: of a failure only says in which part it was: a traceback takes longer to write than most programs to run.
         score: takes the counters of scores and a dict for what else there is to tell.
     """
 
@@ -125,6 +126,7 @@ class Prepared(NamedTuple):
     tests_text: str = ""
     module: str = "__main__"
     seen: str = ""
+    terse: bool = False
     score: Callable[[dict, dict], None] | None = None
 
 
@@ -178,7 +180,8 @@ def become(harness: Harness, prepared: Prepared, folder: str, claim: int) -> Non
     except SystemExit as error:
         say("exit", phase=job.phase if job else "", message=str(error.code)[: claims.MAX_MESSAGE])
     except BaseException as error:
-        say("raised", phase=job.phase if job else "harness", **claims.describe(error))
+        more = {} if prepared.terse else claims.describe(error)
+        say("raised", phase=job.phase if job else "harness", **more)
     while True:
         try:
             pause()  # until the worker has looked, and ended this process
