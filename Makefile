@@ -71,8 +71,10 @@ docs: setup ## write docs/config.md from the schema
 locks: ## resolve envs/requirements into the locks of envs/ (UPGRADE=1: newest versions)
 	@setup/compile_locks.sh $(if $(UPGRADE),--upgrade)
 
+IMAGES = ACCELERATOR=$(if $(filter command line environment,$(origin ACCELERATOR)),$(ACCELERATOR),gpu)
 containers: sandbox ## build the images for --sdm apptainer (ACCELERATOR=cpu|gpu, gpu by default; ROLES=...)
-	@ACCELERATOR=$(if $(filter command line environment,$(origin ACCELERATOR)),$(ACCELERATOR),gpu) containers/build.sh $(ROLES)
+	@$(IMAGES) containers/can_build.sh $(or $(ROLES),workflow generate train evaluate)
+	@$(IMAGES) containers/build.sh $(ROLES)
 	@containers/pack_sandbox.sh resources/sandbox/sandbox.sif
 
 # Where there is only a cluster's small environment, that builds images too.
@@ -81,7 +83,7 @@ sandbox: $(if $(BUILDER),,setup)
 	@$(or $(BUILDER),$(PYTHON)) -m snakemake --cores $(CORES) --quiet all -- resources/sandbox/image.json
 
 sandbox-check: sandbox ## layers of isolation that this machine grants, and attacks tried on it
-	@$(PYTHON) scripts/sandbox_check.py
+	@$(or $(BUILDER),$(PYTHON)) scripts/sandbox_check.py
 
 model: setup ## fetch the default model (resources/models)
 	@$(SNAKEMAKE) --cores $(CORES) --quiet all -- resources/models/qwen2.5-coder-0.5b/model.json

@@ -18,6 +18,8 @@ say "packing $target"
 temporary=$(mktemp -u "$target.XXXXXX")
 trap 'rm -f "$temporary"' EXIT
 # Not tested here: the folder has been, and a root without every capability can't start the test (`apptainer test` can).
-apptainer --silent build --notest "$temporary" containers/sandbox.def || stop "apptainer could not pack the image (message above)"
+apptainer --silent build --notest "$temporary" containers/sandbox.def || stop \
+    "apptainer could not pack the image (message above)" \
+    "do: check the space in ${APPTAINER_TMPDIR:-${TMPDIR:-/tmp}}, where it copies the image to, and beside $target"
 mv "$temporary" "$target"
 say "packed $target"

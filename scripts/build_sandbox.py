@@ -17,18 +17,20 @@ def main(image: str, libraries: str | None = None) -> None:
     Args:
         libraries: lock with hashes of further packages.
     """
-    command = [ROOT / "containers" / "build_sandbox.sh", Path(image).resolve().parent]
-    command += [Path(libraries).resolve()] if libraries else []
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        lines = [line.rstrip() for line in process.stdout]
-    for line in lines:
-        logger.info("%s", line)
-    if process.returncode:
-        raise InfrastructureError(
-            "the sandbox image could not be built: " + " | ".join(lines[-3:]),
-            where="containers/build_sandbox.sh",
-            fix="mend what the last lines say; `make setup` installs what the build needs",
-        )
+    scripts = ROOT / "containers"
+    build = [scripts / "build_sandbox.sh", Path(image).resolve().parent]
+    build += [Path(libraries).resolve()] if libraries else []
+    for command in ([scripts / "can_build.sh", "sandbox"], build):
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        lines = done.stdout.splitlines()
+        for line in lines:
+            logger.info("%s", line)
+        if done.returncode:
+            raise InfrastructureError(
+                "the sandbox image could not be built: " + " | ".join(lines[-3:]),
+                where="containers/build_sandbox.sh",
+                fix="mend what the last lines say; `make setup` installs what the build needs",
+            )
 
 
 if "snakemake" in globals():

@@ -37,8 +37,8 @@ need_builder() {
     [ -f resources/sandbox/image.json ] && return
     local missing=()
     have mmdebstrap || missing+=(mmdebstrap)
-    # Building without root maps a range of user ids.
-    [ "$(id -u)" = 0 ] || have newuidmap || missing+=(uidmap)
+    # Building without root maps a range of user ids, or plays at root. (containers/can_build.sh looks closer.)
+    [ "$(id -u)" = 0 ] || have newuidmap || { have fakechroot && have fakeroot; } || missing+=(uidmap)
     [ ${#missing[@]} = 0 ] && return
     can_install || stop "missing on this machine, to build the sandbox's image: ${missing[*]}" \
         "do: copy resources/sandbox from a Debian or Ubuntu machine on which make sandbox made it (docs/cluster.md), or" \

@@ -135,6 +135,52 @@ def test_without_root_missing_programs_are_named_with_the_command(copy):
     assert "apt-get install --no-install-recommends mmdebstrap uidmap" in done.stderr
 
 
+BUILDER = ("mktemp", "chmod", "rm", "tail", "tr", "df", "hostname", "awk", "realpath", "stat")
+
+
+@pytest.mark.parametrize(
+    ("there", "said"),
+    [
+        ((), "user namespaces are not allowed on "),
+        (("unshare",), "newuidmap is missing (Debian: apt-get install uidmap)"),
+        (("unshare", "newuidmap"), "/etc/subuid gives you no user ids (as root: usermod --add-subuids "),
+        (("fakechroot", "fakeroot"), None),
+    ],
+)
+def test_what_an_image_built_without_root_lacks_is_said_first(copy, there, said):
+    copy.program("id", '#!/bin/sh\n[ "$1" = -un ] && echo "nobody has this name" || echo 4000000000\n')
+    for name in there:
+        copy.program(name, "#!/bin/sh\nexit 0\n")
+    done = copy.run("containers/can_build.sh", "sandbox", TMPDIR="/tmp", PATH=copy.only(*BUILDER))
+    assert done.returncode == (1 if said else 0), done.stderr
+    if said:
+        assert said in done.stderr and "copy resources/containers and resources/sandbox" in done.stderr
+
+
+def test_a_temporary_folder_that_no_image_can_be_built_in_is_named(copy):
+    private = copy.root / "private" / "tmp"
+    private.mkdir(parents=True)
+    private.chmod(0o755)
+    copy.program("id", "#!/bin/sh\necho 0\n")
+
+    def asked(role: str, **env: str) -> subprocess.CompletedProcess:
+        return copy.run("containers/can_build.sh", role, **{"TMPDIR": str(private), **env})
+
+    assert f"no file can be made in the temporary folder {private}x" in asked("sandbox", TMPDIR=f"{private}x").stderr
+    copy.program("df", "#!/bin/sh\necho Avail\necho 2999\n")
+    assert asked("sandbox").returncode == 0, "root reaches every folder"
+    (copy.root / "scripts").symlink_to(ROOT / "scripts")
+    for accelerator, needed in (("cpu", 3000), ("gpu", 20000)):
+        few = asked("train", ACCELERATOR=accelerator)
+        assert few.returncode == 1 and f"{private} has 2999 MB free, the build takes {needed} MB there" in few.stderr
+        assert "do: TMPDIR=/another/folder make containers" in few.stderr
+    for name, script in (("id", "echo 1000"), ("unshare", ""), ("newuidmap", ""), ("awk", "")):
+        copy.program(name, f"#!/bin/sh\n{script}\n")
+    private.parent.chmod(0o700)
+    done = asked("sandbox")
+    assert done.returncode == 1 and f"only you can enter {private.parent}, so the user ids" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("environments", "large"), [([".venv-cluster"], False), ([".venv-cluster", ".venv"], True), ([], True)]
 )
