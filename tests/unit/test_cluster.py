@@ -376,6 +376,14 @@ def test_jobs_do_not_see_what_stands_in_front_of_slurm(slurm):
     assert str(shim.BIN) not in shim.own_environment()["PATH"]
 
 
+def test_what_stood_in_front_of_slurm_is_gone_after_a_failed_run_too(slurm):
+    before = os.environ["PATH"]
+    with pytest.raises(KeyboardInterrupt), fronted(slurm / "records", None):
+        assert os.environ["PATH"].startswith(str(shim.BIN))
+        raise KeyboardInterrupt
+    assert os.environ["PATH"] == before
+
+
 def test_runs_are_over_when_that_was_written_last(tmp_path):
     run = Records(tmp_path, "a")
     run.add("submitting", comment="x")

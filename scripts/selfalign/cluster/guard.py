@@ -123,9 +123,11 @@ def fronted(records: Path, account: str | None) -> Iterator[None]:
         os.environ["SBATCH_ACCOUNT"] = account
     path = os.environ.get("PATH", "")
     os.environ["PATH"] = os.pathsep.join((str(shim.BIN), path))
-    with _shown(records / "cluster.log", logger.warning):
-        yield
-    os.environ["PATH"] = path
+    try:
+        with _shown(records / "cluster.log", logger.warning):
+            yield
+    finally:
+        os.environ["PATH"] = path
     for run in unfinished_runs(records):
         if earlier.listed([run.run]) == []:
             run.add("over")
