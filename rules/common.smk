@@ -20,7 +20,7 @@ from selfalign.config import resolve_config
 from selfalign.errors import UserError
 from selfalign.failures import report as failure_lines
 from selfalign.fingerprint import code_fingerprint, file_fingerprint, source_fingerprints
-from selfalign.images import built_image, let_in
+from selfalign.images import built_image, let_in, outside
 
 try:
     config = resolve_config(config)
@@ -75,6 +75,7 @@ def in_containers():
 if in_containers():
     # Jobs get the environment of the start, and each sets this anew for its container.
     os.environ.update(let_in(config["models"], os.environ))
+    os.environ["SELFALIGN_BIND"] = ",".join(outside(config, os.environ, Path()))
 
 
 def image(role):

@@ -5,6 +5,7 @@ before there is any environment.
 """
 
 import hashlib
+import os
 import sys
 from collections.abc import Mapping
 from functools import cache
@@ -27,6 +28,8 @@ COMMON = ("containers/build.sh", "containers/image.sh", "envs/requirements/workf
 PROXIES = tuple(
     word for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy") for word in (name, name.upper())
 )
+AUTHORITIES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+"""Variables that name certificates, for an endpoint or a proxy whose own authority the image does not know."""
 LENGTH = 12  # hex digits of a version
 
 
@@ -54,11 +57,36 @@ def built_image(role: str) -> str:
 
 def let_in(models: dict, environment: Mapping[str, str]) -> dict[str, str]:
     """Variables that have Apptainer set others inside, where nothing else of the environment comes in: the keys of the
-    endpoints in the config's `models`, and proxies. As variables, since every user can read a command line.
+    endpoints in the config's `models`, proxies and certificates. As variables, since every user can read a command line.
     """
     keys = {(entry["endpoint"] or {}).get("key_env") for entry in models.values() if entry["engine"] == "endpoint"}
-    names = {*filter(None, keys), *(PROXIES if keys else ())}
+    names = {*filter(None, keys), *((*PROXIES, *AUTHORITIES) if keys else ())}
     return {f"APPTAINERENV_{name}": environment[name] for name in sorted(names) if name in environment}
+
+
+def outside(config: dict, environment: Mapping[str, str], folder: Path) -> list[str]:
+    """What a run in `folder` reads or writes elsewhere on this machine, which a container has to be shown: the targets of
+    links in `results` and `resources`, weights that lie on another file system, corpora, certificates of endpoints."""
+    own = (folder.absolute(), ROOT)
+
+    def is_own(path: Path) -> bool:
+        return any(path.is_relative_to(root) for root in own)
+
+    def names(path: Path) -> list[Path]:
+        """Where a container looks for what is at `path`, and where that is on the way over further links."""
+        full = Path(os.path.abspath(path))
+        if is_own(full) and path.is_symlink():
+            full = Path(os.path.abspath(path.parent / os.readlink(path)))
+        return [full, full.resolve()]
+
+    parts = [folder / part for part in ("results", "resources")]
+    read = [*parts, *(path for part in parts for path in part.glob("*"))]
+    read += [folder / spec["path"] for spec in config["seeds"]["corpora"].values() if spec.get("path")]
+    found = {name for path in read for name in names(path)}
+    found |= {name.parent for path in folder.glob("resources/models/*/*") for name in names(path)}
+    inside = let_in(config["models"], environment)
+    found |= {Path(inside[f"APPTAINERENV_{key}"]) for key in AUTHORITIES if f"APPTAINERENV_{key}" in inside}
+    return sorted(str(path) for path in found if path.exists() and not is_own(path))
 
 
 def missing_images() -> list[str]:

@@ -1,7 +1,7 @@
 """A real study on a cluster, every job in the image of its rule: containers.py [PRESET], presets/smoke.yaml by default.
 
-Prints which image each rule's jobs ran in and how long they took, then makes the same study without containers in another
-folder and says which of the results differ. Wanted: all images (`make containers`, here ACCELERATOR=cpu) and a cluster
+Prints which image each rule's jobs ran in, makes the same study without containers in another folder and says which of the
+results differ, and has an endpoint on this machine asked from a container, with a key that must not be left anywhere. Wanted: all images (`make containers`, here ACCELERATOR=cpu) and a cluster
 (`setup/slurm.sh start` as root, or SELFALIGN_SITE).
 """
 
@@ -14,12 +14,14 @@ from collections import defaultdict
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / path) for path in ("scripts", "tests/cluster", "tests/workflow")]
+sys.path[:0] = [str(ROOT / path) for path in ("scripts", "tests/cluster", "tests/workflow", "tests/unit")]
 
+import yaml  # noqa: E402
 from harness import PYTHON, WORK, Run  # noqa: E402
+from model_server import Server  # noqa: E402
 
 from selfalign.images import missing_images  # noqa: E402
-from study import MEASURED  # noqa: E402
+from study import FAKE_STUDY, MEASURED, Study  # noqa: E402
 
 SHARED = ("containers", "models", "corpora", "benchmarks", "sandbox")
 """Below resources/: what the study has in common with other runs of this checkout."""
@@ -59,6 +61,35 @@ def results(place: Path) -> dict[str, object]:
     return found
 
 
+def ask_endpoint() -> None:
+    """Concepts from a server on this machine (so on a cluster of one machine), asked by a job in its container."""
+    key, place = "sk-of-the-container-bench", WORK / "bench.endpoint"
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    study = Study(place, FAKE_STUDY).set("seeds.shards", 1).set("generators.gen.model", "served")
+    for name in ("containers", "benchmarks"):
+        (place / "resources" / name).symlink_to(ROOT / "resources" / name)
+    answer = {"text": "sorting, filtering lists, counting", "finish_reason": "stop"}
+    usage = {"prompt_tokens": 7, "completion_tokens": 3}
+    server = Server([(200, json.dumps({"choices": [answer], "usage": usage}), {})] * 100)
+    spec = {"url": server.url, "model": "m", "revision": "1", "key_env": "BENCH_KEY"}
+    study.set("models.served", {"engine": "endpoint", "context": 4096, "dtype": "float32", "endpoint": spec})
+    (place / "config.yaml").write_text(yaml.safe_dump(study.config))
+    target = "results/generators/gen/concepts/0-of-1.jsonl"
+    Run(
+        place, "--configfile", str(place / "config.yaml"), "--sdm", "apptainer", "--slurm-keep-successful-logs", "--", target,
+        env={"BENCH_KEY": key},
+    ).ok(900)  # fmt: skip
+    server.close()
+    with_key = sum(headers["Authorization"] == f"Bearer {key}" for _, _, headers in server.seen)
+    left = [path for path in place.rglob("*") if path.is_file() and key.encode() in path.read_bytes()]
+    rows = len((place / target).read_text().splitlines())
+    print(
+        f"{rows} rows from an endpoint; {with_key} of {len(server.seen)} requests with its key, which {len(left)} files hold"
+    )
+    assert rows and with_key == len(server.seen) and not left
+
+
 def main(preset: str = "presets/smoke.yaml") -> None:
     if missing := missing_images():
         sys.exit(
@@ -73,6 +104,7 @@ def main(preset: str = "presets/smoke.yaml") -> None:
     ours, plain = results(inside), results(outside)
     differing = sorted(name for name in ours.keys() | plain.keys() if ours.get(name) != plain.get(name))
     print(f"{len(ours)} results; those that differ without containers: {', '.join(differing) or 'none'}")
+    ask_endpoint()
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import pytest
 
 from selfalign import ROOT, images
 from selfalign.adapter import HOST_PYTHON, leave_host_python
-from selfalign.images import ROLES, built_image, image_path, image_version, let_in, missing_images
+from selfalign.images import ROLES, built_image, image_path, image_version, let_in, missing_images, outside
 
 sys.path.insert(0, str(ROOT / "setup"))
 from lock_difference import difference
@@ -27,14 +27,47 @@ ON_THE_HOST = {
 
 
 def test_keys_of_endpoints_and_proxies_get_into_containers_and_nothing_else():
-    environment = {"MY_KEY": "k", "HF_TOKEN": "t", "HTTPS_PROXY": "http://proxy:3128", "PATH": "/bin"}
+    environment = {
+        "MY_KEY": "k",
+        "HF_TOKEN": "t",
+        "HTTPS_PROXY": "http://proxy:3128",
+        "SSL_CERT_FILE": "/ca",
+        "PATH": "/bin",
+    }
     own = {"engine": "vllm", "endpoint": None}
     teacher = {"engine": "endpoint", "endpoint": {"key_env": "MY_KEY"}}
     assert let_in({"own": own}, environment) == {}
-    expected = {"APPTAINERENV_HTTPS_PROXY": "http://proxy:3128", "APPTAINERENV_MY_KEY": "k"}
-    assert let_in({"own": own, "teacher": teacher}, environment) == expected
+    public = {"APPTAINERENV_HTTPS_PROXY": "http://proxy:3128", "APPTAINERENV_SSL_CERT_FILE": "/ca"}
+    assert let_in({"own": own, "teacher": teacher}, environment) == public | {"APPTAINERENV_MY_KEY": "k"}
     keyless = {"engine": "endpoint", "endpoint": {"key_env": None}}
-    assert let_in({"keyless": keyless}, environment) == {"APPTAINERENV_HTTPS_PROXY": "http://proxy:3128"}
+    assert let_in({"keyless": keyless}, environment) == public
+
+
+def test_what_a_run_has_elsewhere_is_shown_to_containers(tmp_path):
+    here, far = tmp_path / "run", tmp_path / "far"
+    for name in ("results", "corpora", "cache/blobs", "benchmarks"):
+        (far / name).mkdir(parents=True)
+    for name in ("resources/models/own", "corpora"):
+        (here / name).mkdir(parents=True)
+    (here / "results").symlink_to(far / "results")
+    (here / "resources/benchmarks").symlink_to(far / "benchmarks")
+    (here / "resources/lost").symlink_to(far / "lost")
+    (far / "cache/blobs/1").touch()
+    (here / "resources/models/own/model.safetensors").symlink_to(far / "cache/blobs/1")
+    (far / "ca.pem").symlink_to("cache/blobs/1")
+    (far / "linked").symlink_to("corpora")
+    corpora = {
+        "a": {"path": str(far / "linked")},
+        "b": {"path": "corpora"},
+        "c": {"packages": []},
+        "d": {"path": None},
+    }
+    config = {"seeds": {"corpora": corpora}, "models": {"own": {"engine": "vllm", "endpoint": None}}}
+    environment = {"SSL_CERT_FILE": str(far / "ca.pem"), "SSL_CERT_DIR": str(far / "lost")}
+    expected = [str(far / name) for name in ("benchmarks", "cache/blobs", "corpora", "linked", "results")]
+    assert outside(config, environment, here) == expected
+    config["models"]["teacher"] = {"engine": "endpoint", "endpoint": {"key_env": "MY_KEY"}}
+    assert outside(config, environment, here) == sorted([*expected, str(far / "ca.pem")])
 
 
 def rules() -> dict[str, str]:

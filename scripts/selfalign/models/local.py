@@ -14,7 +14,7 @@ SUFFIXES = {".safetensors", ".json", ".jinja", ".model", ".txt", ".tiktoken"}
 def link_folder(source: str | Path, staging: Path) -> None:
     """Puts the model files of `source` into `staging` without copying them.
 
-    Hard links where possible: they survive when a cache is cleared, and containers see them without a further bind.
+    Hard links where possible: they survive when a cache is cleared.
     Symbolic links across file systems. Files of other kinds (code, other weight formats) stay behind.
     """
     source = Path(source).expanduser()
@@ -36,8 +36,7 @@ def link_folder(source: str | Path, staging: Path) -> None:
             symbolic += 1
     if symbolic:
         logger.warning(
-            "%d files of %s are on another file system and were linked by name: the folder has to stay where it is, "
-            "and containers need it bound",
+            "%d files of %s are on another file system and were linked by name: the folder has to stay where it is",
             symbolic,
             source,
         )
