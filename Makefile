@@ -6,8 +6,9 @@ SHELL := /bin/bash
 CORES ?= all
 CONFIG ?=
 TARGET ?= all
-# Which build of vLLM and torch: cpu or gpu.
-ACCELERATOR ?= $(shell nvidia-smi >/dev/null 2>&1 && echo gpu || echo cpu)
+# Which build of vLLM and torch: cpu or gpu. An environment stays what it is: a cluster's login node has no GPU to go by.
+INSTALLED := $(shell sed -n 's/.*local-\([cg]pu\)\.lock$$/\1/p' .venv/.locks 2>/dev/null)
+ACCELERATOR ?= $(or $(INSTALLED),$(shell nvidia-smi >/dev/null 2>&1 && echo gpu || echo cpu))
 
 PYTHON := .venv/bin/python
 SNAKEMAKE := $(PYTHON) -m snakemake

@@ -231,6 +231,20 @@ def test_the_image_is_packed_only_where_the_tools_are(copy):
     assert not (copy.root / "x.sif").exists()
 
 
+def test_an_environment_for_gpus_stays_one_on_a_machine_without(tmp_path):
+    """Such as a login node, on which any later make would have put the other build in its place."""
+    shutil.copy(ROOT / "Makefile", tmp_path)
+
+    def installs(*arguments: str) -> str:
+        return subprocess.run(["make", "-n", "setup", *arguments], cwd=tmp_path, capture_output=True, text=True).stdout
+
+    (tmp_path / ".venv").mkdir()
+    for kind in ("gpu", "cpu"):
+        (tmp_path / ".venv/.locks").write_text(f"0a1b  envs/local-{kind}.lock\n2c3d  envs/dev.lock\n")
+        assert f"setup/environment.sh .venv local-{kind} dev" in installs()
+    assert "setup/environment.sh .venv local-gpu dev" in installs("ACCELERATOR=gpu")
+
+
 def load_stand_in(name: str):
     spec = importlib.util.spec_from_file_location(name, ROOT / "containers" / "evalplus_offline.py")
     module = importlib.util.module_from_spec(spec)
