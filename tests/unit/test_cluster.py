@@ -1,5 +1,6 @@
 """Site file, folder lock, what stands between the plugin and SLURM, and the check of GPUs: without a SLURM."""
 
+import errno
 import json
 import os
 import re
@@ -251,6 +252,16 @@ def test_a_lost_submission_is_repeated_only_when_slurm_has_said_that_it_has_none
     calls = (slurm / "calls").read_text().splitlines()
     assert [call.split()[0] for call in calls] == ["sbatch", "squeue", "squeue"]
     assert all("--states=all" in call for call in calls[1:]), calls
+
+
+def test_a_disk_too_full_to_note_a_submission_is_named_and_nothing_submitted(slurm, monkeypatch, capsys):
+    def full(*arguments, **values):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(shim.Records, "add", full)
+    monkeypatch.setenv(shim.FOLDER, str(slurm / "records"))
+    assert shim.main("sbatch", ["--job-name=run-1", "--comment=rule_x"]) == 1
+    assert f"no space left in {slurm / 'records'} (No space left on device)" in capsys.readouterr().err
 
 
 def test_a_refused_submission_is_refused_at_once(slurm):

@@ -12,6 +12,7 @@ nor tries a submission again. Each is mended here, outside its code, in the comm
 Standard library only, and quick: the plugin calls it for every job and every look at the queue.
 """
 
+import errno
 import os
 import re
 import subprocess
@@ -99,7 +100,7 @@ def sbatch(arguments: list[str], folder: Path) -> int:
         done = call([*real("sbatch"), *arguments], text)
         if done.returncode == 0:
             job = done.stdout.strip().split(";")[0].split()[-1:] or [""]
-            records.add("job", id=job[0], comment=comment)
+            know(records, job[0], comment)
             if tries > 1:
                 say(folder, f"SLURM answers again: {comment} is submitted as job {job[0]}")
             break
@@ -116,13 +117,22 @@ def sbatch(arguments: list[str], folder: Path) -> int:
         if job is None:
             break
         if job:
-            records.add("job", id=job, comment=comment)
+            know(records, job, comment)
             say(folder, f"{comment} had been submitted as job {job}, its number was lost on the way")
             print(job)
             return 0
     sys.stdout.write(done.stdout)
     sys.stderr.write(done.stderr)
     return done.returncode
+
+
+def know(records: Records, job: str, comment: str) -> None:
+    """Has SLURM's number of a job on disk; a job that nobody would know of is cancelled."""
+    try:
+        records.add("job", id=job, comment=comment)
+    except OSError:
+        call([*real("scancel"), job])
+        raise
 
 
 def adopted(records: Records, comment: str) -> str | None:
@@ -260,8 +270,14 @@ def main(command: str, arguments: list[str]) -> int:
     folder = os.environ.get(FOLDER)
     if not folder:
         os.execve(real(command)[0], [command, *arguments], own_environment())
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    return {"sbatch": sbatch, "squeue": squeue, "sacct": sacct}[command](arguments, Path(folder))
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        return {"sbatch": sbatch, "squeue": squeue, "sacct": sacct}[command](arguments, Path(folder))
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        print(f"no space left in {folder} ({error.strerror})\n  do:    free space, then start again", file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":
