@@ -169,12 +169,12 @@ PreemptMode=REQUEUE
 JobRequeue=1
 ReturnToService=2
 # Short, so that the tests of faults are.
-SlurmdTimeout=12
+SlurmdTimeout=25
 SlurmctldTimeout=10
-MessageTimeout=5
 KillWait=3
 UnkillableStepTimeout=30
-MinJobAge=300
+# Long, so that they can ask about jobs that ended.
+MinJobAge=3600
 SchedulerParameters=sched_interval=2,bf_interval=2,requeue_delay=1
 MailProg=/bin/true
 CONF
@@ -203,7 +203,7 @@ start_munge() {
     chmod 755 /run/munge
     rm -f /run/munge/munge.socket.2
     daemon munged runuser -u munge -- munged --foreground
-    until_true 10 munge munge -n
+    until_true 60 munge munge -n
 }
 
 sql() { mariadb --protocol=socket --socket="$STATE/sql/socket" -u root "$@"; }
@@ -216,13 +216,13 @@ start_database() {
     daemon mariadbd mariadbd --no-defaults --user=slurm --datadir="$STATE/sql/data" --socket="$STATE/sql/socket" \
         --port="$SQL_PORT" --bind-address=127.0.0.1 --innodb-buffer-pool-size=32M --innodb-lock-wait-timeout=900 \
         --performance-schema=OFF
-    until_true 30 "the accounting database" sql -e "select 1"
+    until_true 120 "the accounting database" sql -e "select 1"
     sql -e "create database if not exists slurm;
         create or replace user slurm@'127.0.0.1' identified by '$(cat "$STATE/password")';
         create or replace user slurm@'localhost' identified by '$(cat "$STATE/password")';
         grant all on slurm.* to slurm@'127.0.0.1'; grant all on slurm.* to slurm@'localhost';"
     daemon slurmdbd slurmdbd -D
-    until_true 30 slurmdbd sacctmgr --noheader list cluster
+    until_true 120 slurmdbd sacctmgr --noheader list cluster
 }
 
 start_node() { daemon "slurmd-$1" slurmd -D -N "$1"; }
@@ -244,13 +244,13 @@ start() {
         sacctmgr --immediate add $what >/dev/null 2>&1 || true
     done
     daemon slurmctld slurmctld -D
-    until_true 30 slurmctld scontrol ping
+    until_true 120 slurmctld scontrol ping
     for node in "${CPU_NODES[@]}" "${GPU_NODES[@]}"; do start_node "$node"; done
     until_true 5 "all nodes" usable 2>/dev/null || true
     if ! usable; then
         # Nodes that an earlier test left drained or down.
         scontrol update NodeName="$(IFS=,; echo "${CPU_NODES[*]},${GPU_NODES[*]}")" State=RESUME 2>/dev/null || true
-        until_true 40 "all nodes" usable
+        until_true 120 "all nodes" usable
     fi
     say "SLURM is up: partitions cpu (${CPU_NODES[*]}), gpu (${GPU_NODES[*]}), spot (as cpu, jobs end when preempted), urgent (all nodes, preempts); logs in $LOGS"
 }

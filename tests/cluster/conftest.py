@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from harness import ROOT, WORK, daemons, slurm
+from harness import ROOT, WORK, daemons, slurm, until
 
 sys.path.insert(0, str(ROOT / "tests" / "workflow"))
 
@@ -73,7 +73,7 @@ def cluster():
     yield
     if not os.environ.get("SELFALIGN_KEEP_CLUSTER"):
         subprocess.run([SCRIPT, "stop"], check=True)
-        assert not daemons(), "setup/slurm.sh stop left daemons"
+        until(lambda: not daemons(), lambda: f"the end of the daemons that setup/slurm.sh stop left: {daemons()}", 60)
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ def memory(wildcards, attempt):
 
 def minutes(wildcards, attempt):
     """More than any partition allows, the first time: SLURM takes such a job and never starts it."""
-    return 5000 if wildcards.fault == "never" and attempt == 1 else 10
+    return 5000 if wildcards.fault == "never" and attempt == 1 else 30
 
 
 def partition(wildcards, attempt):

@@ -11,6 +11,8 @@ from typing import Any
 
 import yaml
 
+from selfalign.cluster.records import Records
+
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = ROOT / ".venv-slurm" / "bin" / "python"
 WORK = ROOT / ".test" / "cluster"
@@ -34,7 +36,11 @@ def base_site() -> dict:
     return yaml.safe_load(Path(path).read_text()) if path else LOCAL_SITE
 
 
-def until(condition: Callable[[], Any], seconds: float = 180, what: str = "") -> Any:
+PATIENCE = 900.0
+"""Seconds after which a test gives up. What a test waits for comes, however busy the machine; this ends one that hangs."""
+
+
+def until(condition: Callable[[], Any], what: object, seconds: float = PATIENCE) -> Any:
     """The first true value of `condition`.
 
     Raises:
@@ -45,7 +51,7 @@ def until(condition: Callable[[], Any], seconds: float = 180, what: str = "") ->
         if value := condition():
             return value
         time.sleep(0.2)
-    raise AssertionError(f"waited {seconds} s in vain for {what or condition}")
+    raise AssertionError(f"waited {seconds:.0f} s in vain for {what() if callable(what) else what}")
 
 
 def slurm(*command: str) -> str:
@@ -84,7 +90,13 @@ class Run:
     def text(self) -> str:
         return self.output.read_text()
 
-    def end(self, seconds: float = 400) -> "Run":
+    def events(self, kind: str) -> list[dict]:
+        """What the records of this folder's runs say of one kind, in order."""
+        paths = sorted((self.folder / "results/run/slurm").glob("*.jsonl"), key=lambda path: path.stat().st_mtime)
+        events = [event for path in paths for event in Records(path.parent, path.stem).events()]
+        return [event for event in events if event["event"] == kind]
+
+    def end(self, seconds: float = PATIENCE) -> "Run":
         """Waits for it, whatever its status."""
         try:
             self.process.wait(seconds)
@@ -93,13 +105,13 @@ class Run:
             raise AssertionError(f"Snakemake did not end within {seconds} s:\n{self.text[-6000:]}") from None
         return self
 
-    def ok(self, seconds: float = 400) -> "Run":
+    def ok(self, seconds: float = PATIENCE) -> "Run":
         self.end(seconds)
         assert self.process.returncode == 0, self.text[-8000:]
         return self
 
-    def says(self, text: str, seconds: float = 180) -> "Run":
-        until(lambda: text in self.text, seconds, f"{text!r} in {self.output}:\n{self.text[-3000:]}")
+    def says(self, text: str) -> "Run":
+        until(lambda: text in self.text, lambda: f"{text!r} in {self.output}:\n{self.text[-3000:]}")
         return self
 
     def signal(self, number: int) -> "Run":
@@ -129,12 +141,16 @@ class Victims:
 
     def running(self, fault: str) -> list[str]:
         """Node, job and process of the victim's first start, when it has one."""
-        return until(lambda: self.starts(fault), 240, f"the start of {fault}")[0]
+        return until(lambda: self.starts(fault), f"the start of {fault}")[0]
 
     def release(self) -> None:
         """Lets the victim `slow` go on, which waits for it at its first start."""
         (self.folder / "events").mkdir(parents=True, exist_ok=True)
         (self.folder / "events" / "release").touch()
+
+    def seen(self) -> None:
+        """Lets the victim `orphan` end, which waits for it."""
+        (self.folder / "events" / "seen").touch()
 
     def outputs(self) -> dict[str, bytes]:
         return {path.name: path.read_bytes() for path in sorted((self.folder / "out").glob("*.txt"))}

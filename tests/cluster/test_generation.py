@@ -12,6 +12,7 @@ import pytest
 import yaml
 from harness import PYTHON, ROOT, WORK, Run, base_site, slurm, until
 
+from selfalign.io import read_json
 from selfalign.journal_batches import ROWS
 from study import FAKE_STUDY, Study
 
@@ -61,7 +62,7 @@ def start(name: str, seconds: float, site: dict, shards=(0, 1)) -> Run:
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     return Run(
         folder, "--configfile", str(folder / "config.yaml"), "--allowed-rules", "generate_responses",
-        "--rerun-triggers", "mtime", "--retries", "6", "--", *(targets()[shard] for shard in shards), site=site,
+        "--rerun-triggers", "mtime", "--retries", "20", "--", *(targets()[shard] for shard in shards), site=site,
     )  # fmt: skip
 
 
@@ -70,24 +71,21 @@ def test_time_limit_and_cancellation_in_mid_shard_lose_at_most_a_batch_each():
     """Shard 0 runs into the partition's limit of a minute, shard 1 is cancelled; retries go on from the journal."""
     cpu = base_site().get("cpu", {})
     run = start("limits", 8, {"cpu": {**cpu, "minutes": 1}})
-    jobs = until(lambda: numbers(run), 60, "two jobs")
-    until((run.folder / "trace").exists, 120, "the first answers")
-    slurm("scancel", jobs["1-of-2"])
-    run.ok(540)
+    until((run.folder / "trace").exists, "the first answers")
+    second = until(
+        lambda: [job["id"] for job in run.events("job") if job["comment"].endswith("_1-of-2")], "a second job"
+    )
+    slurm("scancel", second[0])
+    run.ok(1800)
     assert responses(run.folder) == responses(prepared().with_name("prepared.unbroken"))
     assert "0-of-2) ended: TIMEOUT" in run.text and "1-of-2) ended: CANCELLED" in run.text
     answers = Counter((run.folder / "trace").read_text().split())
     twice = sum(count - 1 for count in answers.values())
     interruptions = run.text.count(") ended: ")
     assert interruptions >= 2
-    assert twice <= ROWS * interruptions and twice < len(answers) / 2, (twice, len(answers))
-
-
-def numbers(run: Run) -> dict[str, str]:
-    """SLURM's number of each shard's job, when both have one."""
-    lines = slurm("squeue", "--noheader", "--format=%i|%k|%Z").split("\n")
-    found = {line.split("|")[1].split("_")[-1]: line.split("|")[0] for line in lines if "generate_responses" in line}
-    return found if len(found) == 2 else {}
+    assert twice <= ROWS * interruptions, (twice, len(answers))
+    last = [read_json(run.folder / path.replace(".jsonl", ".usage.json")) for path in targets()]
+    assert all(usage["reused"] for usage in last), "no answers of the interrupted jobs were used"
 
 
 @pytest.mark.local_cluster
@@ -103,9 +101,9 @@ def test_full_disk_ends_in_a_clear_error_and_goes_on_when_there_is_space():
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(disk)], check=True)
         run = Run(
             folder, "--configfile", str(folder / "config.yaml"), "--allowed-rules", "generate_responses",
-            "--", targets()[0],
+            "--retries", "9", "--", targets()[0],
         )  # fmt: skip
-        run.says("no space left while writing", 180)
+        run.says("no space left while writing")
         subprocess.run(["mount", "-o", "remount,size=20m", str(disk)], check=True)
         run.ok()
         made = (folder / targets()[0]).read_bytes()

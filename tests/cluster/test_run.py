@@ -10,7 +10,6 @@ import pytest
 import yaml
 from harness import PYTHON, ROOT, WORK, Run, base_site, slurm
 
-from selfalign.cluster.records import Records
 from selfalign.images import built_image
 from selfalign.io import read_json
 from selfalign.plan.stages import LOCAL_RULES
@@ -23,12 +22,7 @@ HUMANEVAL = FAKE_STUDY["evaluation"]["benchmarks"]["humaneval"]
 
 def submitted(run: Run) -> dict[str, list[str]]:
     """The words to sbatch of each job, by its rule and wildcards, from the records of the run."""
-    found = {}
-    for path in (run.folder / "results/run/slurm").glob("*.jsonl"):
-        for event in Records(path.parent, path.stem).events():
-            if event["event"] == "submitting":
-                found[event["comment"].removeprefix("rule_")] = event["asked"]
-    return found
+    return {event["comment"].removeprefix("rule_"): event["asked"] for event in run.events("submitting")}
 
 
 def asked(run: Run) -> dict[str, set[tuple[str, bool]]]:

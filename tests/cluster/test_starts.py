@@ -52,13 +52,13 @@ def test_a_second_start_in_the_folder_is_refused_and_the_first_ends_right():
     victims = Victims("twice", "slow")
     first = victims.start()
     victims.running("slow")
-    second = victims.start().end(180)
+    second = victims.start().end()
     assert second.process.returncode == 1
     assert "already runs this workflow in this folder" in second.text and "Traceback" not in second.text
-    dry = victims.start("--dry-run").end(180)
+    dry = victims.start("--dry-run").end()
     assert dry.process.returncode == 0, "a dry run needs no lock"
     first.signal(signal.SIGKILL).end()
-    refused = victims.start(env={"SELFALIGN_EARLIER_JOBS": "refuse"}).end(180)
+    refused = victims.start(env={"SELFALIGN_EARLIER_JOBS": "refuse"}).end()
     assert refused.process.returncode == 1
     assert "scancel --name=" in refused.text and "SELFALIGN_EARLIER_JOBS=wait" in refused.text
     last = victims.start().says("waiting for them")
@@ -70,11 +70,10 @@ def test_a_second_start_in_the_folder_is_refused_and_the_first_ends_right():
 
 def interrupted(victims: Victims, run: Run) -> None:
     _, job, _ = victims.starts("slow")[0]
-    run.signal(signal.SIGINT).end(180)
+    run.signal(signal.SIGINT).end()
     assert run.process.returncode == 1
     until(
         lambda: "CANCELLED" in slurm("squeue", "--noheader", "--states=all", "--jobs", job, "--format=%T"),
-        60,
         f"the end of {job}",
     )
     victims.start().ok()
@@ -102,7 +101,7 @@ def test_an_interrupt_during_a_look_at_the_queue_cancels_the_jobs_too():
     run = victims.start(env={"PATH": f"{commands}:{os.environ['PATH']}"})
     victims.running("slow")
     seen = looks.read_text()
-    until(lambda: looks.read_text() != seen, what="another look at the queue")
+    until(lambda: looks.read_text() != seen, "another look at the queue")
     interrupted(victims, run)
 
 
@@ -123,10 +122,11 @@ def test_a_termination_lets_the_jobs_end_and_a_rerun_goes_on():
 
 @pytest.mark.local_cluster
 def test_a_slurm_that_is_up_stays_as_it_is_when_it_is_started_again():
-    before = daemons()
-    assert sorted(before.values()) == sorted(["munged", "mariadbd", "slurmdbd", "slurmctld", *["slurmd"] * 5])
+    wanted = sorted(["munged", "mariadbd", "slurmdbd", "slurmctld", *["slurmd"] * 5])
+    # A daemon that starts a program is there twice for a moment.
+    before = until(lambda: (found := daemons()) and sorted(found.values()) == wanted and found, "one of each daemon")
     subprocess.run([SCRIPT, "start"], check=True)
-    assert daemons() == before
+    until(lambda: daemons() == before, "the same daemons as before")
 
 
 @pytest.mark.local_cluster
@@ -141,14 +141,15 @@ def test_a_controller_that_is_gone_for_a_minute_while_running_and_while_submitti
     time.sleep(30)
     running.release()
     time.sleep(30)
+    # Both have met what this test is about, however slow the machine.
+    second.says("SLURM does not take rule_victim_wildcards_quick, trying again")
+    first.says("Falling back to 'sacct'")
     subprocess.run([SCRIPT, "start-controller"], check=True)
     for run in (first, second):
         run.ok()
     subprocess.run([SCRIPT, "start"], check=True)
     for victims in (running, submitting):
         assert victims.outputs() == victims.unbroken()
-    assert "SLURM does not take rule_victim_wildcards_quick, trying again" in second.text
-    assert "Falling back to 'sacct'" in first.text, "the plugin asked what this test is about"
     assert len(running.starts("slow")) == 1
     assert len(submitting.starts("quick")) == 1, "a submission was made twice"
 

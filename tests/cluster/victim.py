@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 SKEW_SECONDS = 300
@@ -17,13 +18,17 @@ def write(path: str, fault: str) -> None:
     Path(path).write_text("".join(f"{fault} {Path(path).name} line {number}\n" for number in range(200)))
 
 
-def wait_for(path: Path, seconds: float = 300) -> None:
-    """Returns when a test has made the file."""
-    for _ in range(int(seconds)):
-        if path.exists():
+PATIENCE_S = 1200
+"""For how long a victim waits; its job may run for longer."""
+
+
+def wait_for(condition: Callable[[], bool], what: str) -> None:
+    """Returns when a test, or a successor, has brought that about."""
+    for _ in range(PATIENCE_S):
+        if condition():
             return
         time.sleep(1)
-    sys.exit(f"nobody made {path}")
+    sys.exit(f"in vain: {what}")
 
 
 def main(fault: str, broken: bool, outputs: list[str]) -> None:
@@ -36,8 +41,7 @@ def main(fault: str, broken: bool, outputs: list[str]) -> None:
     if strike and fault == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
     if strike and fault in ("cancelled", "preempted", "spot", "node"):
-        time.sleep(240)
-        sys.exit(f"{fault}: nobody struck")
+        wait_for(lambda: False, f"{fault}: nobody struck")
     if broken and fault == "memory":
         # Every page is touched; the first try does not have so much.
         _ = b"x" * OUT_OF_MEMORY_BYTES
@@ -45,13 +49,9 @@ def main(fault: str, broken: bool, outputs: list[str]) -> None:
         time.sleep(15)
     if strike and fault == "orphan":
         # Its node is taken for dead, and the job starts again elsewhere while this process goes on.
-        for _ in range(240):
-            if len(events.read_text().splitlines()) > 1:
-                break
-            time.sleep(1)
-        time.sleep(10)  # it is still there when the test looks, on a busy machine too
+        wait_for(Path("events/seen").exists, "nobody looked at this process beside its successor")
     if strike and fault == "slow":
-        wait_for(Path("events/release"))
+        wait_for(Path("events/release").exists, "nobody let this go on")
     if strike and fault == "half":
         write(outputs[0], fault)
         sys.exit(0)
