@@ -172,7 +172,8 @@ ReturnToService=2
 SlurmdTimeout=25
 SlurmctldTimeout=10
 KillWait=3
-UnkillableStepTimeout=30
+# Long: a step that ends while the controller is away passes for one that can't be killed, and its node would be drained.
+UnkillableStepTimeout=600
 # Long, so that they can ask about jobs that ended.
 MinJobAge=3600
 SchedulerParameters=sched_interval=2,bf_interval=2,requeue_delay=1
