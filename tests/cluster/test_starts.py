@@ -1,5 +1,6 @@
 """Starts and ends of Snakemake itself: killed, interrupted, started twice, and a SLURM that does not answer."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -157,6 +158,8 @@ def test_a_controller_that_is_gone_for_a_minute_while_running_and_while_submitti
 @pytest.mark.local_cluster
 def test_the_daemons_of_our_cluster_hold_no_file_of_who_started_them():
     """Such as a lock, which would be held as long as they live."""
-    daemons = [int(path.read_text()) for path in Path("/run/selfalign-slurm").glob("*.pid")]
-    opened = [os.readlink(path) for daemon in daemons for path in Path(f"/proc/{daemon}/fd").iterdir()]
-    assert len(daemons) > 4 and str(WORK / "held") not in opened
+    opened = set()
+    for path in (path for daemon in daemons() for path in Path(f"/proc/{daemon}/fd").glob("*")):
+        with contextlib.suppress(OSError):  # closed in this moment
+            opened.add(os.readlink(path))
+    assert len(opened) > 10 and str(WORK / "held") not in opened
