@@ -43,9 +43,9 @@ def pytest_collection_modifyitems(config, items):
     if OWN and (left := [item for item in items if item.get_closest_marker("local_cluster")]):
         config.hook.pytest_deselected(items=left)
         items[:] = [item for item in items if item not in left]
+        names = ", ".join(dict.fromkeys(item.name.partition("[")[0] for item in left))
         config.get_terminal_writer().line(
-            f"NOT RUN on your cluster, since they end daemons or drain nodes: {', '.join(item.name for item in left)}",
-            yellow=True,
+            f"NOT RUN on your cluster, since they end daemons or drain nodes: {names}", yellow=True
         )
     together([item for item in items if item.get_closest_marker("together")])
 
