@@ -75,7 +75,7 @@ def in_containers():
 if in_containers():
     # Jobs get the environment of the start, and each sets this anew for its container.
     os.environ.update(let_in(config["models"], os.environ))
-    os.environ["SELFALIGN_BIND"] = ",".join(outside(config, os.environ, Path()))
+    os.environ.update(SELFALIGN_BIND=",".join(outside(config, os.environ, Path())))
 
 
 def image(role):
