@@ -104,7 +104,7 @@ def test_two_processes_train_what_one_does(tmp_path, base, alone):
     counts = json.loads((tmp_path / "together" / "counts.json").read_text())
     assert (counts["in"], counts["kept"]) == (8, 8)
     assert sorted(path.name for path in (tmp_path / "together").iterdir()) == [
-        "README.md", "counts.json", "model", "rejected.jsonl", "rows.jsonl", "train.jsonl", "training.json",
+        "README.md", "counts.json", "model", "rejected.jsonl", "rows.jsonl", "train.jsonl", "trained", "training.json",
     ]  # fmt: skip
 
 
