@@ -22,7 +22,7 @@ unexport PYTHONDONTWRITEBYTECODE
 LOGGER := $(shell [ -t 2 ] && $(PYTHON) -c 'import snakemake_logger_plugin_rich' 2>/dev/null && echo --logger rich)
 CONFIGFILE := $(if $(CONFIG),--configfile $(CONFIG))
 SOURCES := scripts tests setup containers
-RULES := Snakefile rules/*.smk rules/common/*.smk
+RULES := Snakefile rules/*.smk rules/common/*.smk tests/cluster/faults.smk
 
 .PHONY: help setup run status plan test unit cluster-shared cluster-test cluster-bench lint format docs locks containers \
 	cluster browser sandbox sandbox-check model bench reproduce clean-journal clean

@@ -37,9 +37,9 @@ def node(wildcards):
 
 
 rule all:
-    localrule: True
     input:
         "out/all.txt",
+    localrule: True
 
 
 rule victim:
