@@ -311,7 +311,7 @@ def test_no_other_process_can_be_seen(sandbox):
 
 
 def test_no_descriptor_is_inherited(sandbox):
-    """Three standard streams, the harness's pipe; nothing to the server, the host or a neighbour."""
+    """Three standard streams, the harness's socket; nothing to the server, the host or a neighbour."""
     before = (
         "import os\nopened = []\n"
         "for number in range(4, 1024):\n    try:\n        os.fstat(number)\n        opened.append(number)\n"

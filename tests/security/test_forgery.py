@@ -127,6 +127,15 @@ def test_what_failed_in_a_forked_process_cannot_be_taken_back(sandbox):
     )
 
 
+def test_nobody_but_the_worker_reads_what_it_is_told(sandbox):
+    """A process that could would take a forked one's failure away before the worker has it."""
+    solution = "def f(n):\n    return 1\n"
+    tests = "import os\ntry:\n    os.open('/proc/self/fd/3', {})\nexcept OSError as error:\n    assert error.errno == 6 * f(1)\n"
+    for mode in ("os.O_RDONLY", "os.O_RDWR", "os.O_RDONLY | os.O_NONBLOCK"):
+        (result,) = sandbox.run([(solution, tests.format(mode))])
+        assert result.verdict == "passed" and result.checks_run == 1, (mode, result)
+
+
 ALWAYS = EQUAL.format("return True")
 HOLLOW = {
     "a member": (ALWAYS, "assert f(1) in [1, 2, 3]"),

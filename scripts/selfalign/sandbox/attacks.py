@@ -113,10 +113,10 @@ FALSE_PASSES = {
     "unittest replaced": _before(
         "import unittest\nunittest.TestCase.assertEqual = lambda *a: None\n"
         "class T(unittest.TestCase):\n    def test(self):\n        self.assertEqual(increment(1), 3)", "forbidden"),
-    "claim on the harness's pipe": _before(
+    "claim on the harness's socket": _before(
         "import os\nos.write(3, b'{\"state\": \"end\"}\\n')\nassert increment(1) == 3", "forbidden", "assertion_failed"),
-    "garbage on the harness's pipe": _before("import os\nos.write(3, b'\\xff{[' * 1000 + b'\\n')", "forbidden"),
-    "flood on the harness's pipe": _before("import os\nwhile True:\n    os.write(3, b'x' * 65536)",
+    "garbage on the harness's socket": _before("import os\nos.write(3, b'\\xff{[' * 1000 + b'\\n')", "forbidden"),
+    "flood on the harness's socket": _before("import os\nwhile True:\n    os.write(3, b'x' * 65536)",
                                            "forbidden"),
     "claim of a forked child": _before("import os\nif os.fork() > 0:\n    os._exit(0)", "early_exit"),
     "walk to the harness's frames": _before(
@@ -230,7 +230,7 @@ REACH = {
         "import os\nos.remove('program.py')\nos.symlink('/dev/shm/caught', 'program.py')", "passed"),
     "hard link to a file of the image": _refused("import os\nos.link('/usr/bin/perl', '/tmp/link')"),
     "hard link to the harness's code": _refused("import os\nos.link('/mnt/harness.py', '/tmp/link')"),
-    "hard link to the harness's pipe": _refused("import os\nos.link('/proc/self/fd/3', '/tmp/link', follow_symlinks=True)"),
+    "hard link to the harness's socket": _refused("import os\nos.link('/proc/self/fd/3', '/tmp/link', follow_symlinks=True)"),
     "shared memory of System V": _perl("shmget(7, 4096, 0x380)"),
     "semaphores of System V": _perl("semget(7, 1, 0x380)"),
     "queue of System V": _perl("msgget(7, 0x380)"),

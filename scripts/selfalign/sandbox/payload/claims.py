@@ -6,21 +6,21 @@ import traceback
 import types
 
 DESCRIPTOR = 3
-"""Of a program's process, and of those that it forks: a pipe that only its worker can read."""
+"""Of a program's process, and of those that it forks: a socket whose other end is the worker's."""
 FORK_FAILED = b"!\n"
 """What a forked process writes there if a check failed in it."""
 MAX_MESSAGE = 500
 
 
 def split(data: bytes) -> tuple[bytes, bool]:
-    """What was written to the pipe but for what forked processes said, and whether one of them did."""
+    """What was written there but for what forked processes said, and whether one of them did."""
     lines = data.splitlines(keepends=True)
     rest = [line for line in lines if line != FORK_FAILED]
     return b"".join(rest), len(rest) < len(lines)
 
 
 def read(data: bytes) -> dict:
-    """What was claimed: one line, which the harness writes; anything else on the pipe is the program's."""
+    """What was claimed: one line, which the harness writes; anything else there is the program's."""
     try:
         (line,) = split(data)[0].splitlines()
         claim = json.loads(line)

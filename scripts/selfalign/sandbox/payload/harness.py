@@ -1,7 +1,7 @@
 """Runs solution and tests in one namespace that is really `__main__`, and says what happened.
 
 Made once, in the worker, before any program: the wrapped `unittest`, the snapshot of what checks are made of, and the
-generator whose position proves the end (see `proof.py`). What a program's process says on the pipe is a claim; that the
+generator whose position proves the end (see `proof.py`). What a program's process says of itself is a claim; that the
 tests came to their end, and how many checks held, is read from its memory by the process that started it.
 """
 

@@ -45,9 +45,11 @@ class WatchedProcess:
 
     def run(self, prepared: harness.Prepared) -> dict:
         """Runs a program to the end of the last of its processes; what can be known about it from outside, and its claim."""
-        pipes = {name: os.pipe() for name in self.seen}
         # Not of the module `socket`, whose enums cost more pages than the rest of this.
         ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+        pipes = {"stdout": os.pipe(), "stderr": os.pipe()}
+        # A pipe can be opened anew in /proc, and what was said there be read by who said it; a socket can't.
+        pipes["claim"] = tuple([end.detach() for end in _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)])
         started = time.monotonic()
         folder = self._shared_folder()
         self.worker.walls.prepare(self.limits)
@@ -175,7 +177,7 @@ class WatchedProcess:
         if not self.claimed:
             self.killed = "forbidden"
             self.forbidden = (
-                "claimed the end of its tests before it was there" if state else "wrote to the harness's pipe"
+                "claimed the end of its tests before it was there" if state else "wrote to the harness's socket"
             )
 
     def _wait_for_helpers(self) -> None:
