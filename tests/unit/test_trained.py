@@ -71,7 +71,13 @@ def test_another_training_is_done(job, change):
 
 
 @pytest.mark.parametrize(
-    ("name", "text"), [("train.jsonl", "{}"), ("held_out.jsonl", "{}"), ("base/model.json", '{"digest": "d2"}')]
+    ("name", "text"),
+    [
+        ("train.jsonl", "{}"),
+        ("held_out.jsonl", "{}"),
+        ("base/model.json", '{"digest": "d2"}'),
+        ("base/model.json", '{"digest": "d1", "files": {"tokenizer_config.json": {"sha256": "another"}}}'),
+    ],
 )
 def test_another_input_is_another_training(job, name, text):
     trained(job).remember()

@@ -37,7 +37,9 @@ class Trained:
         self.outputs = [Path(path) for path in (job.card, job.training, job.kept, job.rejected, job.counts)]
         self.outputs.append(self.model / MANIFEST)
         held_out = file_sha256(job.held_out) if job.held_out else None
-        base = read_json(Path(job.base) / MANIFEST)["digest"]
+        base = read_json(Path(job.base) / MANIFEST)
+        # All of its files: the digest is that of the weights, and a tokenizer may bring the chat template.
+        base = [base["digest"], base.get("files")]
         # Not the devices: other ones train nothing again.
         self.key = digest(
             job.name, job.dataset_name, file_sha256(job.train), held_out, base, job.model, job.recipe, code
